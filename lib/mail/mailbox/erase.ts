@@ -1,0 +1,82 @@
+/**
+ * The end of an account: nothing of it is left in the Table and the Blobs but one small entry that says so.
+ *
+ * That entry goes into the log first and stays. Processes that have the account in memory meet it at their next look and
+ * let go, and who opens what an interrupted deletion has left is told that the account is gone, not shown a part of it.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '#lib/base/clock.ts'
+import { portLimits } from '#lib/engine/ports.ts'
+import type { Bell, Blobs, RangeRequest, Table } from '#lib/engine/ports.ts'
+import { decodeEntry, encodeEntry, EntryFormatError, endsLog } from './entry.ts'
+import type { EntryFeed } from './feed.ts'
+import { blobPrefix, entriesEnd, entryKey, entrySort, indexPrefix, partitionOf, sequenceOf, snapshotPrefix } from './logKeys.ts'
+import { sharesOf } from './shares.ts'
+import { sweepKey } from './sweepTurns.ts'
+
+export interface EraseDeps {
+  readonly table: Table
+  readonly blobs: Blobs
+  readonly bell: Bell
+  readonly clock: Clock
+  readonly feed?: EntryFeed | undefined
+}
+
+/** Also of an account that cannot be read. Repeats what an interrupted call has left. */
+export async function eraseAccount(deps: EraseDeps, accountId: string): Promise<void> {
+  const end = await endLog(deps, accountId)
+  deps.bell.ring(accountId)
+  await eraseRows(deps.table, accountId, end)
+  // What others have shared with it; the rows that say what it shared go when a visitor looks (shares.ts).
+  await eraseRange(deps.table, { partition: sharesOf(accountId) })
+  await eraseBlobs(deps.blobs, snapshotPrefix(accountId))
+  await eraseBlobs(deps.blobs, indexPrefix(accountId))
+  await eraseBlobs(deps.blobs, blobPrefix(accountId))
+  await deps.table.commit([{ delete: sweepKey(accountId) }])
+}
+
+/** The sequence number of the entry that ends the log. */
+async function endLog({ table, clock, feed }: EraseDeps, accountId: string): Promise<number> {
+  for (;;) {
+    const { items } = await table.range({ partition: partitionOf(accountId), to: entriesEnd, backward: true, limit: 1 })
+    const last = items[0]
+    const sequence = last === undefined ? 0 : (sequenceOf(last.sort) ?? 0)
+    if (last !== undefined && isEnd(sequence, last.value)) return sequence
+    const value = encodeEntry({ at: clock.now(), writer: randomBytes(6).toString('base64url'), changes: [{ kind: 'end' }] })
+    if (!(await table.commit([{ put: entryKey(accountId, sequence + 1), value, onlyIf: 'absent' }, ...(feed?.rows(accountId, sequence + 1) ?? [])])).committed) continue
+    feed?.told()
+    return sequence + 1
+  }
+}
+
+function isEnd(sequence: number, value: Uint8Array): boolean {
+  try {
+    return endsLog(decodeEntry(sequence, value))
+  } catch (error) {
+    if (error instanceof EntryFormatError) return false
+    throw error
+  }
+}
+
+/** All but that entry, from the log's end. */
+async function eraseRows(table: Table, accountId: string, end: number): Promise<void> {
+  const partition = partitionOf(accountId)
+  await eraseRange(table, { partition, from: entrySort(end + 1) })
+  await eraseRange(table, { partition, to: entrySort(end) })
+}
+
+async function eraseRange(table: Table, request: RangeRequest): Promise<void> {
+  for (;;) {
+    const { items } = await table.range({ ...request, backward: true, limit: portLimits.commitChanges })
+    if (items.length === 0) return
+    await table.commit(items.map(({ sort }) => ({ delete: { partition: request.partition, sort } })))
+  }
+}
+
+async function eraseBlobs(blobs: Blobs, prefix: string): Promise<void> {
+  for (;;) {
+    const { items } = await blobs.list(prefix)
+    if (items.length === 0) return
+    await Promise.all(items.map(({ key }) => blobs.delete(key)))
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The messages of one mailbox in the order of their UIDs, in segments of packed columns.
+ *
+ * Invariants: UIDs ascend through all segments; no segment is empty; a message's place (index) is found from its UID
+ * by binary search, and its segment from its place.
+ */
+import { Segment } from './segment.ts'
+import { extendRuns } from './uidRuns.ts'
+import type { UidRuns } from './uidRuns.ts'
+
+export const messageLayout = {
+  uid: 'u32',
+  flags: 'u32',
+  modSeq: 'u32',
+  sizeBytes: 'u32',
+  internalDate: 'f64',
+  savedAt: 'f64',
+  originSequence: 'u32',
+  originIndex: 'u16',
+} as const
+
+/** A segment of 4096 messages takes 156 KB in memory, and about 60 KB in a snapshot. */
+export const messageLimit = 4096
+
+export type MessageSegment = Segment<typeof messageLayout>
+
+export interface MessageRow {
+  readonly uid: number
+  readonly flags: number
+  readonly modSeq: number
+  readonly sizeBytes: number
+  readonly internalDate: number
+  readonly savedAt: number
+  readonly originSequence: number
+  readonly originIndex: number
+}
+
+export class MessageList {
+  readonly segments: MessageSegment[]
+  /** The place of each segment's first message. */
+  #starts: number[] = []
+  #count = 0
+  /** The segment found last: neighbours are asked for one after the other. */
+  #near = 0
+
+  constructor(segments: MessageSegment[] = []) {
+    this.segments = segments
+    this.#recount()
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get lastUid(): number {
+    return this.#count === 0 ? 0 : this.at(this.#count - 1, 'uid')
+  }
+
+  at(index: number, word: keyof typeof messageLayout): number {
+    const near = this.#locate(index)
+    return this.segments[near]?.columns[word][index - (this.#starts[near] ?? 0)] ?? 0
+  }
+
+  row(index: number): MessageRow {
+    const near = this.#locate(index)
+    const segment = this.segments[near]
+    if (segment === undefined || index < 0 || index >= this.#count) throw new RangeError(`there is no message at place ${index}`)
+    return rowOf(segment, index - (this.#starts[near] ?? 0))
+  }
+
+  /** -1 when there is none. */
+  indexOf(uid: number): number {
+    const index = this.lowerBound(uid)
+    return index < this.#count && this.at(index, 'uid') === uid ? index : -1
+  }
+
+  /** The place of the first message with this UID or a higher one. */
+  lowerBound(uid: number): number {
+    let low = 0
+    for (let high = this.segments.length; low < high; ) {
+      const middle = (low + high) >>> 1
+      const segment = this.segments[middle]
+      if ((segment?.columns.uid[segment.count - 1] ?? 0) < uid) low = middle + 1
+      else high = middle
+    }
+    const segment = this.segments[low]
+    return segment === undefined ? this.#count : (this.#starts[low] ?? 0) + lowerBoundIn(segment, uid)
+  }
+
+  append(row: MessageRow): void {
+    let segment = this.segments.at(-1)
+    if (segment === undefined || segment.full) {
+      this.segments.push((segment = new Segment(messageLayout, messageLimit)))
+      this.#starts.push(this.#count)
+    }
+    const place = segment.add()
+    const { columns } = segment
+    columns.uid[place] = row.uid
+    columns.flags[place] = row.flags
+    columns.modSeq[place] = row.modSeq
+    columns.sizeBytes[place] = row.sizeBytes
+    columns.internalDate[place] = row.internalDate
+    columns.savedAt[place] = row.savedAt
+    columns.originSequence[place] = row.originSequence
+    columns.originIndex[place] = row.originIndex
+    this.#count++
+  }
+
+  /** The stretches of rows whose UIDs are in the runs: the loops over many messages run inside `visit`. */
+  eachStretch(runs: UidRuns, visit: (segment: MessageSegment, from: number, to: number) => void): void {
+    for (let at = 0; at < runs.length; at += 2) {
+      let from = this.lowerBound(runs[at] ?? 0)
+      const to = this.lowerBound((runs[at + 1] ?? 0) + 1)
+      while (from < to) {
+        const near = this.#locate(from)
+        const segment = this.segments[near]
+        if (segment === undefined) break
+        const start = this.#starts[near] ?? 0
+        const end = Math.min(to, start + segment.count)
+        visit(segment, from - start, end - start)
+        from = end
+      }
+    }
+  }
+
+  /** Takes the rows out; `gone` sees each of them first. Returns the runs of UIDs that were really there. */
+  remove(runs: UidRuns, gone: (segment: MessageSegment, row: number) => void): number[] {
+    const marks = new Map<MessageSegment, Uint8Array>()
+    const removed: number[] = []
+    this.eachStretch(runs, (segment, from, to) => {
+      let mark = marks.get(segment)
+      if (mark === undefined) marks.set(segment, (mark = new Uint8Array(segment.count)))
+      mark.fill(1, from, to)
+      for (let row = from; row < to; row++) {
+        gone(segment, row)
+        extendRuns(removed, segment.columns.uid[row] ?? 0)
+      }
+    })
+    for (const [segment, mark] of marks) closeUp(segment, mark)
+    this.#tidy()
+    return removed
+  }
+
+  /** Joins neighbours that have become small, so that many expunges do not leave many small segments. */
+  #tidy(): void {
+    const kept: MessageSegment[] = []
+    for (const segment of this.segments) {
+      if (segment.count === 0) continue
+      const before = kept.at(-1)
+      if (before !== undefined && before.count + segment.count <= messageLimit / 2) pour(segment, before)
+      else kept.push(segment)
+    }
+    this.segments.splice(0, this.segments.length, ...kept)
+    this.#recount()
+  }
+
+  #recount(): void {
+    this.#count = 0
+    this.#near = 0
+    this.#starts = this.segments.map((segment) => {
+      const start = this.#count
+      this.#count += segment.count
+      return start
+    })
+  }
+
+  #locate(index: number): number {
+    const near = this.#near
+    const start = this.#starts[near] ?? 0
+    if (index >= start) {
+      const count = this.segments[near]?.count ?? 0
+      if (index < start + count) return near
+      const next = this.segments[near + 1]
+      if (next !== undefined && index < start + count + next.count) return (this.#near = near + 1)
+    }
+    return (this.#near = this.#search(index))
+  }
+
+  #search(index: number): number {
+    let low = 0
+    for (let high = this.#starts.length; high - low > 1; ) {
+      const middle = (low + high) >>> 1
+      if ((this.#starts[middle] ?? 0) <= index) low = middle
+      else high = middle
+    }
+    return low
+  }
+}
+
+function rowOf({ columns }: MessageSegment, row: number): MessageRow {
+  return {
+    uid: columns.uid[row] ?? 0,
+    flags: columns.flags[row] ?? 0,
+    modSeq: columns.modSeq[row] ?? 0,
+    sizeBytes: columns.sizeBytes[row] ?? 0,
+    internalDate: columns.internalDate[row] ?? 0,
+    savedAt: columns.savedAt[row] ?? 0,
+    originSequence: columns.originSequence[row] ?? 0,
+    originIndex: columns.originIndex[row] ?? 0,
+  }
+}
+
+function lowerBoundIn({ columns, count }: MessageSegment, uid: number): number {
+  let low = 0
+  for (let high = count; low < high; ) {
+    const middle = (low + high) >>> 1
+    if ((columns.uid[middle] ?? 0) < uid) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Moves the rows without a mark together. */
+function closeUp(segment: MessageSegment, mark: Uint8Array): void {
+  const { columns, count } = segment
+  let to = 0
+  for (let from = 0; from < count; from++) {
+    if (mark[from] === 1) continue
+    if (to !== from) copyRow(columns, from, columns, to)
+    to++
+  }
+  segment.truncate(to)
+}
+
+function pour(from: MessageSegment, to: MessageSegment): void {
+  for (let row = 0; row < from.count; row++) {
+    const place = to.add()
+    copyRow(from.columns, row, to.columns, place)
+  }
+}
+
+function copyRow(from: MessageSegment['columns'], row: number, to: MessageSegment['columns'], place: number): void {
+  to.uid[place] = from.uid[row] ?? 0
+  to.flags[place] = from.flags[row] ?? 0
+  to.modSeq[place] = from.modSeq[row] ?? 0
+  to.sizeBytes[place] = from.sizeBytes[row] ?? 0
+  to.internalDate[place] = from.internalDate[row] ?? 0
+  to.savedAt[place] = from.savedAt[row] ?? 0
+  to.originSequence[place] = from.originSequence[row] ?? 0
+  to.originIndex[place] = from.originIndex[row] ?? 0
+}
+

@@ -1,0 +1,15 @@
+/** NOTIFY: RFC 5465. */
+import { parseNotify } from '#lib/formats/imap/notify.ts'
+import type { Answer, Command } from '../command.ts'
+import { Notifications } from '../notifications.ts'
+
+export async function notify({ session, lexer }: Command): Promise<Answer> {
+  const request = parseNotify(lexer, session.nameEncoding)
+  await session.own.refresh()
+  // What came before is told as it was asked for then.
+  await session.tellNews(true)
+  session.notify?.stop()
+  session.notify = new Notifications(session, request)
+  if (request.status) await session.notify.tellStates()
+  return {}
+}

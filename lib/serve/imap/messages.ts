@@ -1,0 +1,46 @@
+/** Which messages of the selected mailbox a command means. */
+import { bad, no } from '#lib/formats/imap/refusal.ts'
+import type { SequenceRange, SequenceSet } from '#lib/formats/imap/sequenceSet.ts'
+import { resolveRanges } from '#lib/formats/imap/sequenceSet.ts'
+import { demandRights } from './places.ts'
+import type { Selected, Session } from './session.ts'
+import type { MailboxView } from './view.ts'
+
+/**
+ * Sequence numbers, ascending. Unknown UIDs are left out (RFC 9051 §6.4.9), an unknown sequence number is the
+ * client's mistake (RFC 9051 §9, seq-number).
+ * @throws bad
+ */
+export function resolveMessages({ view, saved }: Selected, set: SequenceSet, byUid: boolean): number[] {
+  if (set.saved) return saved.map((uid) => view.sequenceNumberOf(uid)).filter((number) => number > 0)
+  if (byUid) return expand(resolveRanges(set, Math.max(view.lastUid, 1)).map((range) => numbersOfUids(view, range)))
+  const ranges = resolveRanges(set, Math.max(view.count, 1))
+  if ((ranges.at(-1)?.[1] ?? 0) > view.count) throw bad('There is no message with such a number')
+  return expand(ranges)
+}
+
+function expand(ranges: readonly SequenceRange[]): number[] {
+  const numbers: number[] = []
+  for (const [low, high] of ranges) for (let number = low; number <= high; number++) numbers.push(number)
+  return numbers
+}
+
+/** Empty when the first is above the second. */
+function numbersOfUids(view: MailboxView, [low, high]: SequenceRange): SequenceRange {
+  return [view.countBelow(low) + 1, view.countBelow(high + 1)]
+}
+
+/** Their UIDs. */
+export function resolveUids(selected: Selected, set: SequenceSet, byUid: boolean): number[] {
+  return resolveMessages(selected, set, byUid).map((number) => selected.view.uidOf(number))
+}
+
+/** RFC 4314 §4 @throws no when the client lacks one of these rights to the selected mailbox */
+export function demandSelectedRights(session: Session, wanted: string): void {
+  demandRights({ rights: session.rights }, wanted)
+}
+
+/** RFC 9051 §6.3.3: nothing changes in a mailbox opened by EXAMINE. */
+export function demandWritable(session: Session): void {
+  if (session.selected.readOnly) throw no('The mailbox is open read-only', 'CANNOT')
+}

@@ -1,0 +1,158 @@
+/**
+ * A mailbox and what each session has been told of it, written down as the RFCs put it and not as the server does it:
+ * plain lists, one entry of the log for each change. It foretells every line of every answer.
+ */
+export interface Message {
+  readonly uid: number
+  flags: ReadonlySet<string>
+  modSeq: number
+}
+
+export interface Modes {
+  readonly condstore: boolean
+  readonly qresync: boolean
+  readonly uidOnly: boolean
+  /** Of NOTIFY: removals come at once, or wait for a command. */
+  readonly notify: 'selected' | 'selected-delayed' | undefined
+}
+
+/** What an answer must be: its lines in order, its status and response code. */
+export interface Expected {
+  readonly lines: readonly string[]
+  readonly status: string
+}
+
+const order = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft']
+
+export function showFlags(flags: ReadonlySet<string>): string {
+  const rank = (flag: string) => (order.includes(flag) ? order.indexOf(flag) : order.length)
+  return `(${[...flags].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)).join(' ')})`
+}
+
+export function showSet(uids: readonly number[]): string {
+  const runs: [number, number][] = []
+  for (const uid of uids) {
+    const last = runs.at(-1)
+    if (last !== undefined && last[1] === uid - 1) last[1] = uid
+    else runs.push([uid, uid])
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}:${last}`)).join(',')
+}
+
+export class MailboxModel {
+  messages: Message[] = []
+  uidNext = 1
+  /** Of the account's log. */
+  sequence: number
+  highest: number
+  readonly vanished: { readonly uid: number; readonly modSeq: number }[] = []
+  /** UIDNEXT of the mailbox that messages are copied and moved to. */
+  otherNext = 1
+
+  constructor(sequence: number) {
+    this.sequence = sequence
+    this.highest = sequence
+  }
+
+  find(uid: number): Message | undefined {
+    return this.messages.find((message) => message.uid === uid)
+  }
+
+  add(...flagSets: readonly ReadonlySet<string>[]): number[] {
+    this.highest = ++this.sequence
+    return flagSets.map((flags) => {
+      this.messages.push({ uid: this.uidNext, flags, modSeq: this.sequence })
+      return this.uidNext++
+    })
+  }
+
+  remove(uids: readonly number[]): void {
+    if (uids.length === 0) return
+    this.highest = ++this.sequence
+    this.take(uids)
+  }
+
+  /** Within the entry that is being written. */
+  take(uids: readonly number[]): void {
+    this.messages = this.messages.filter(({ uid }) => !uids.includes(uid))
+    for (const uid of uids) this.vanished.push({ uid, modSeq: this.sequence })
+  }
+}
+
+/** One client's side. */
+export class SessionModel {
+  readonly modes: Modes
+  readonly #box: MailboxModel
+  view: number[]
+  saved: number[] = []
+  #toldChanges: number
+  /** Entries of its own, whose outcome it knows. */
+  readonly #own = new Set<number>()
+
+  constructor(box: MailboxModel, modes: Modes) {
+    this.#box = box
+    this.modes = modes
+    this.view = box.messages.map(({ uid }) => uid)
+    this.#toldChanges = box.sequence
+  }
+
+  select(): void {
+    this.view = this.#box.messages.map(({ uid }) => uid)
+    this.saved = []
+    this.#toldChanges = this.#box.sequence
+    this.#own.clear()
+  }
+
+  number(uid: number): number {
+    return this.view.indexOf(uid) + 1
+  }
+
+  knows(modSeq: number): void {
+    this.#own.add(modSeq)
+  }
+
+  isNews({ modSeq }: Message): boolean {
+    return modSeq > this.#toldChanges && !this.#own.has(modSeq)
+  }
+
+  head(uid: number): string {
+    return this.modes.uidOnly ? `${uid} UIDFETCH (` : `${this.number(uid)} FETCH (`
+  }
+
+  flagsLine({ uid, flags, modSeq }: Message, withFlags = true): string {
+    const items = [...(this.modes.uidOnly ? [] : [`UID ${uid}`]), ...(withFlags ? [`FLAGS ${showFlags(flags)}`] : []), ...(this.modes.condstore ? [`MODSEQ (${modSeq})`] : [])]
+    return `${this.head(uid)}${items.join(' ')})`
+  }
+
+  /** RFC 9051 §7.5.1, RFC 7162 §3.2.10: what the client is told with an answer, or unasked. */
+  news(mayExpunge: boolean): string[] {
+    const lines: string[] = []
+    const box = this.#box
+    if (mayExpunge) {
+      const gone = this.view.filter((uid) => box.find(uid) === undefined)
+      if (gone.length > 0 && (this.modes.qresync || this.modes.uidOnly)) lines.push(`VANISHED ${showSet(gone)}`)
+      for (const uid of gone) {
+        const at = this.view.indexOf(uid)
+        if (!this.modes.qresync && !this.modes.uidOnly) lines.push(`${at + 1} EXPUNGE`)
+        this.view.splice(at, 1)
+      }
+    }
+    const last = this.view.at(-1) ?? 0
+    const changed = box.messages.filter((message) => this.view.includes(message.uid) && this.isNews(message))
+    const arrived = box.messages.filter(({ uid }) => uid > last && !this.view.includes(uid))
+    if (arrived.length > 0) {
+      this.view.push(...arrived.map(({ uid }) => uid))
+      lines.push(`${this.view.length} EXISTS`)
+    }
+    for (const message of changed) lines.push(this.flagsLine(message))
+    this.#toldChanges = box.sequence
+    this.#own.clear()
+    return lines
+  }
+
+  /** What is heard without asking, under NOTIFY or IDLE. */
+  unasked(idle: boolean): string[] {
+    if (idle) return this.news(true)
+    return this.modes.notify === undefined ? [] : this.news(this.modes.notify === 'selected')
+  }
+}

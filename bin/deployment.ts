@@ -18,7 +18,7 @@ import { CommandError } from './commandError.ts'
 import { demandSettings } from './settings.ts'
 import type { DeployedSettings, SettingFlags } from './settings.ts'
 
-const defaultStack = 'pennypost'
+export const defaultStack = 'pennypost'
 
 /** @throws {CommandError} as {@link openDeployment} */
 export async function readDeployedSettings({ stack = defaultStack }: SettingFlags, environment: Environment): Promise<DeployedSettings> {

@@ -192,4 +192,5 @@ async function demandUser({ directory }: Place, address: string): Promise<Accoun
 }
 
 const stateOf = ({ disabled }: Account): string => (disabled ? 'disabled' : 'enabled')
-const showQuota = (bytes: number | null): string => (bytes === null ? 'default' : bytes === 0 ? 'none' : showBytes(bytes))
+const showQuota = (bytes: number | null): string => showLimit(bytes, showBytes)
+const showLimit = (limit: number | null | undefined, show: (limit: number) => string = String): string => (limit === null || limit === undefined ? 'default' : limit === 0 ? 'none' : show(limit))

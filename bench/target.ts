@@ -1,13 +1,13 @@
 /**
  * Starts a server of ours for load tools and writes the target file they read: domain bench.test, users u001 to u050, one password.
- * It ends on SIGTERM or after --max-seconds, and takes its data directory away.
+ * It ends on SIGTERM or after --max-seconds, and takes its data directory away; one named by `--data` is kept, and used again when it is there.
  *
- *     node bench/target.ts target.json [--offset 22000] [--max-seconds 3600] [--checks HOST:PORT]
+ *     node bench/target.ts target.json [--offset 22000] [--max-seconds 3600] [--checks HOST:PORT] [--data DIR]
  *
  * `--checks` names a DNS server and switches SPF, DKIM and DMARC on; without it they are off, as in the peers compared with.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -18,20 +18,23 @@ import { openPlace } from '../bin/place.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { offset: { type: 'string', default: '22000' }, 'max-seconds': { type: 'string', default: '3600' }, checks: { type: 'string' }, set: { type: 'string', multiple: true, default: [] }, profile: { type: 'boolean', default: false } },
+  options: { offset: { type: 'string', default: '22000' }, 'max-seconds': { type: 'string', default: '3600' }, checks: { type: 'string' }, data: { type: 'string' }, set: { type: 'string', multiple: true, default: [] }, profile: { type: 'boolean', default: false } },
 })
 const [file] = positionals
 if (file === undefined) throw new Error('usage: node bench/target.ts target.json')
 
-const data = mkdtempSync(join(tmpdir(), 'pp-bench-'))
+const data = values.data ?? mkdtempSync(join(tmpdir(), 'pp-bench-'))
+const fresh = values.data === undefined || !existsSync(data)
 const users = Array.from({ length: 50 }, (_, index) => `u${String(index + 1).padStart(3, '0')}`)
-const place = await openPlace({ data })
-await place.directory.addDomain({ name: 'bench.test' })
-for (const user of users) {
-  const account = await place.directory.addUser({ address: `${user}@bench.test`, password: 'benchpass' })
-  await place.mailStore.createAccount(account.id)
+if (fresh) {
+  const place = await openPlace({ data })
+  await place.directory.addDomain({ name: 'bench.test' })
+  for (const user of users) {
+    const account = await place.directory.addUser({ address: `${user}@bench.test`, password: 'benchpass' })
+    await place.mailStore.createAccount(account.id)
+  }
+  await place.engine.close()
 }
-await place.engine.close()
 
 const offset = Number(values.offset)
 const settings = ['accounts.allowInsecureLogin=loopback', 'smtp.messagesPerAddress=0', 'inbound.junkScore=999', 'inbound.refuseScore=1000', ...values.set]
@@ -43,7 +46,7 @@ process.once('SIGINT', end)
 const timer = setTimeout(end, Number(values['max-seconds']) * 1000)
 child.once('close', () => {
   clearTimeout(timer)
-  rmSync(data, { recursive: true, force: true })
+  if (values.data === undefined) rmSync(data, { recursive: true, force: true })
 })
 createInterface({ input: child.stdout }).on('line', (line) => {
   if (!line.includes('"serving"')) return

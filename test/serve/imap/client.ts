@@ -43,8 +43,14 @@ export class Client {
     this.#socket.write(octets, 'latin1')
   }
 
+  /** Of the command that comes next. */
+  get nextTag(): string {
+    return `t${this.#count + 1}`
+  }
+
   async command(words: string): Promise<Answer> {
-    const tag = `t${++this.#count}`
+    const tag = this.nextTag
+    this.#count++
     this.send(`${tag} ${words}\r\n`)
     const untagged: string[] = []
     for (;;) {

@@ -6,14 +6,23 @@ export interface Message {
   readonly uid: number
   flags: ReadonlySet<string>
   modSeq: number
+  readonly text: string
+}
+
+/** Of NOTIFY, for the selected mailbox: removals come at once, or wait for a command; news with items; changes of flags, or none. */
+export interface Notify {
+  readonly filter: 'selected' | 'selected-delayed'
+  readonly items: boolean
+  readonly flags: boolean
 }
 
 export interface Modes {
-  readonly condstore: boolean
+  /** By ENABLE, or since a command that implies it. */
+  condstore: boolean
   readonly qresync: boolean
   readonly uidOnly: boolean
-  /** Of NOTIFY: removals come at once, or wait for a command. */
-  readonly notify: 'selected' | 'selected-delayed' | undefined
+  readonly rev2: boolean
+  notify: Notify | 'none' | undefined
 }
 
 /** What an answer must be: its lines in order, its status and response code. */
@@ -58,18 +67,36 @@ export class MailboxModel {
     return this.messages.find((message) => message.uid === uid)
   }
 
-  add(...flagSets: readonly ReadonlySet<string>[]): number[] {
+  add(...added: readonly Pick<Message, 'flags' | 'text'>[]): number[] {
     this.highest = ++this.sequence
-    return flagSets.map((flags) => {
-      this.messages.push({ uid: this.uidNext, flags, modSeq: this.sequence })
+    return added.map(({ flags, text }) => {
+      this.messages.push({ uid: this.uidNext, flags, text, modSeq: this.sequence })
       return this.uidNext++
     })
   }
 
-  remove(uids: readonly number[]): void {
-    if (uids.length === 0) return
+  /** One entry for those that are others now. */
+  change(messages: readonly Message[], after: (flags: ReadonlySet<string>) => ReadonlySet<string>): Message[] {
+    const changed = messages.filter(({ flags }) => showFlags(after(flags)) !== showFlags(flags))
+    if (changed.length === 0) return []
     this.highest = ++this.sequence
+    for (const message of changed) {
+      message.flags = after(message.flags)
+      message.modSeq = this.sequence
+    }
+    return changed
+  }
+
+  /** EXPUNGE, of all or among these. */
+  expunge(among?: readonly number[]): number[] {
+    const uids = this.messages.filter(({ uid, flags }) => flags.has('\\Deleted') && (among === undefined || among.includes(uid))).map(({ uid }) => uid)
+    if (uids.length > 0) this.highest = ++this.sequence
     this.take(uids)
+    return uids
+  }
+
+  vanishedSince(modSeq: number): number[] {
+    return this.vanished.filter((one) => one.modSeq > modSeq).map(({ uid }) => uid).sort((a, b) => a - b)
   }
 
   /** Within the entry that is being written. */
@@ -85,6 +112,8 @@ export class SessionModel {
   readonly #box: MailboxModel
   view: number[]
   saved: number[] = []
+  /** By EXAMINE. */
+  readOnly = false
   #toldChanges: number
   /** Entries of its own, whose outcome it knows. */
   readonly #own = new Set<number>()
@@ -96,7 +125,8 @@ export class SessionModel {
     this.#toldChanges = box.sequence
   }
 
-  select(): void {
+  select(readOnly: boolean): void {
+    this.readOnly = readOnly
     this.view = this.#box.messages.map(({ uid }) => uid)
     this.saved = []
     this.#toldChanges = this.#box.sequence
@@ -124,35 +154,45 @@ export class SessionModel {
     return `${this.head(uid)}${items.join(' ')})`
   }
 
-  /** RFC 9051 §7.5.1, RFC 7162 §3.2.10: what the client is told with an answer, or unasked. */
-  news(mayExpunge: boolean): string[] {
+  /** RFC 9051 §7.5.1, RFC 7162 §3.2.10: what the client is told with an answer, or unasked; `asked`: of what it has removed itself. */
+  news(mayExpunge: boolean, asked = false): string[] {
+    const { notify } = this.modes
+    if (notify === 'none' && !asked) return []
     const lines: string[] = []
     const box = this.#box
-    if (mayExpunge) {
-      const gone = this.view.filter((uid) => box.find(uid) === undefined)
-      if (gone.length > 0 && (this.modes.qresync || this.modes.uidOnly)) lines.push(`VANISHED ${showSet(gone)}`)
-      for (const uid of gone) {
-        const at = this.view.indexOf(uid)
-        if (!this.modes.qresync && !this.modes.uidOnly) lines.push(`${at + 1} EXPUNGE`)
-        this.view.splice(at, 1)
-      }
-    }
+    if (mayExpunge) lines.push(...this.#tellRemovals())
     const last = this.view.at(-1) ?? 0
     const changed = box.messages.filter((message) => this.view.includes(message.uid) && this.isNews(message))
     const arrived = box.messages.filter(({ uid }) => uid > last && !this.view.includes(uid))
     if (arrived.length > 0) {
       this.view.push(...arrived.map(({ uid }) => uid))
       lines.push(`${this.view.length} EXISTS`)
+      if (typeof notify === 'object' && notify.items) lines.push(...arrived.map(({ uid, flags, modSeq }) => `${this.head(uid)}${this.modes.condstore ? `MODSEQ (${modSeq}) ` : ''}UID ${uid} FLAGS ${showFlags(flags)})`))
     }
-    for (const message of changed) lines.push(this.flagsLine(message))
+    // RFC 5465 §5.3
+    if (notify === undefined || (notify !== 'none' && notify.flags)) for (const message of changed) lines.push(this.flagsLine(message))
     this.#toldChanges = box.sequence
     this.#own.clear()
     return lines
   }
 
+  #tellRemovals(): string[] {
+    const gone = this.view.filter((uid) => this.#box.find(uid) === undefined)
+    if (gone.length === 0) return []
+    const quiet = this.modes.qresync || this.modes.uidOnly
+    const lines = quiet ? [`VANISHED ${showSet(gone)}`] : []
+    for (const uid of gone) {
+      const at = this.view.indexOf(uid)
+      if (!quiet) lines.push(`${at + 1} EXPUNGE`)
+      this.view.splice(at, 1)
+    }
+    return lines
+  }
+
   /** What is heard without asking, under NOTIFY or IDLE. */
   unasked(idle: boolean): string[] {
+    const { notify } = this.modes
     if (idle) return this.news(true)
-    return this.modes.notify === undefined ? [] : this.news(this.modes.notify === 'selected')
+    return notify === undefined ? [] : this.news(notify !== 'none' && notify.filter === 'selected')
   }
 }

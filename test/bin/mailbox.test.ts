@@ -72,6 +72,24 @@ test('list shows accounts, and the mailboxes of one', async () => {
   assert.deepEqual(await run('list', 'nobody@example.org'), { code: 1, out: '', err: 'there is no user nobody@example.org\n' })
 })
 
+test('reindex throws the search index away', async () => {
+  await inEngine(async (engine) => {
+    const store = new MailStore({ ...engine, clock: systemClock, log: silent, settings: { ...defaultConfig().mailbox, searchDirectly: 0, indexBatchMessages: 1 } })
+    const account = await store.open(annaId)
+    await searchMessages(account, { mailboxId: account.state.mailbox('INBOX')?.id ?? '', key: { kind: 'text', text: 'x' }, now: 0 })
+    await store.close()
+    assert.notEqual((await engine.blobs.list(`index/${annaId}/`)).items.length, 0)
+  })
+  const done = await run('reindex', 'anna@example.org')
+  assert.deepEqual([done.code, done.err], [0, ''])
+  assert.match(done.out, /^anna@example\.org: [1-9]\d* pieces of the index are gone\n$/)
+  await inEngine(async (engine) => assert.deepEqual((await engine.blobs.list(`index/${annaId}/`)).items, []))
+  assert.equal((await run('reindex', 'anna@example.org')).out, 'anna@example.org had no index\n')
+  const unknown = await run('reindex', 'nobody@example.org')
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.err, /there is no user nobody@example\.org/)
+})
+
 test('check says that all is well, or what is wrong and leaves with 1', async () => {
   assert.deepEqual(await run('check'), { code: 1, out: '', err: 'name one user or more, or say --all\n' })
   assert.deepEqual(await run('check', '--all'), { code: 0, err: '', out: 'anna@example.org: all is well (5 log entries, 3 messages, 3 contents read)\nbert@example.org: all is well (0 log entries, 0 messages, 0 contents read)\n' })
@@ -121,22 +139,4 @@ test('share refuses users, mailboxes and rights that are not there, and the owne
     assert.equal(code, 1, words.join(' '))
     assert.match(err, sentence)
   }
-})
-
-test('reindex throws the search index away', async () => {
-  await inEngine(async (engine) => {
-    const store = new MailStore({ ...engine, clock: systemClock, log: silent, settings: { ...defaultConfig().mailbox, searchDirectly: 0, indexBatchMessages: 1 } })
-    const account = await store.open(annaId)
-    await searchMessages(account, { mailboxId: account.state.mailbox('INBOX')?.id ?? '', key: { kind: 'text', text: 'x' }, now: 0 })
-    await store.close()
-    assert.notEqual((await engine.blobs.list(`index/${annaId}/`)).items.length, 0)
-  })
-  const done = await run('reindex', 'anna@example.org')
-  assert.deepEqual([done.code, done.err], [0, ''])
-  assert.match(done.out, /^anna@example\.org: [1-9]\d* pieces of the index are gone\n$/)
-  await inEngine(async (engine) => assert.deepEqual((await engine.blobs.list(`index/${annaId}/`)).items, []))
-  assert.equal((await run('reindex', 'anna@example.org')).out, 'anna@example.org had no index\n')
-  const unknown = await run('reindex', 'nobody@example.org')
-  assert.equal(unknown.code, 1)
-  assert.match(unknown.err, /there is no user nobody@example\.org/)
 })

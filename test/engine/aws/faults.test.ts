@@ -275,7 +275,8 @@ describe('The AWS engine on a bad day', { skip }, () => {
     assert.equal(await engine.queue.retime('inbound', 'poison', 0), true)
     assert.equal(await engine.queue.find('inbound', 'poison'), undefined)
     const receives: number[] = []
-    await answer(await receive('inbound'), async (notes) => notes.map(({ receives: count }) => (receives.push(count), done)), 1)
+    // What an earlier test left unanswered may come with it.
+    await answer(await receive('inbound'), async (notes) => notes.map(({ id, receives: count }) => (id === 'poison' && receives.push(count), done)), 9)
     assert.deepEqual(receives, [2])
   })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endsBeforeMessage, parseAppend } from '#lib/formats/imap/append.ts'
+import { endsBeforeMessage, parseAppend, parseMessageStart } from '#lib/formats/imap/append.ts'
 import { literalAtEnd, readCommandStart, readTag } from '#lib/formats/imap/command.ts'
 import { Lexer } from '#lib/formats/imap/lexer.ts'
 import { decodeSaslLine, parseAuthenticate, parseLogin } from '#lib/formats/imap/sasl.ts'
@@ -63,11 +63,15 @@ test('The message of APPEND is the literal after name, flags and date', () => {
 })
 
 test('APPEND takes flags and a date, each or both or neither', () => {
-  const parse = (rest: string) => parseAppend(new Lexer(rest), 'utf7')
-  assert.deepEqual(parse(' INBOX '), { name: 'INBOX', flags: [], internalDate: undefined })
-  assert.deepEqual(parse(' inbox (\\SEEN $Junk \\Recent) " 5-Feb-2026 12:00:30 -0130" '), { name: 'INBOX', flags: ['\\Seen', '$Junk'], internalDate: Date.UTC(2026, 1, 5, 13, 30, 30) })
-  assert.deepEqual(parse(' x/y "31-Dec-1999 23:59:60 +0000" '), { name: 'x/y', flags: [], internalDate: Date.UTC(2000, 0, 1) })
-  for (const rest of [' x (\\Foo) ', ' x "31-Feb-2026 00:00:00 +0000" ', ' x "01-Jan-2026 24:00:00 +0000" ', ' x "1-Jan-2026 00:00:00 +0000" ', ' x () y', ' x ()', ' x UTF8 (']) refused('BAD', () => parse(rest), rest)
+  const parse = (rest: string) => {
+    const lexer = new Lexer(rest)
+    return { name: parseAppend(lexer, 'utf7'), ...parseMessageStart(lexer) }
+  }
+  assert.deepEqual(parse(' INBOX '), { name: 'INBOX', flags: [], internalDate: undefined, form: 'literal' })
+  assert.deepEqual(parse(' inbox (\\SEEN $Junk \\Recent) " 5-Feb-2026 12:00:30 -0130" '), { name: 'INBOX', flags: ['\\Seen', '$Junk'], internalDate: Date.UTC(2026, 1, 5, 13, 30, 30), form: 'literal' })
+  assert.deepEqual(parse(' x/y "31-Dec-1999 23:59:60 +0000" '), { name: 'x/y', flags: [], internalDate: Date.UTC(2000, 0, 1), form: 'literal' })
+  for (const rest of [' x (\\Foo) ', ' x "31-Feb-2026 00:00:00 +0000" ', ' x "01-Jan-2026 24:00:00 +0000" ', ' x "1-Jan-2026 00:00:00 +0000" ', ' x () y', ' x ()', ' x UTF8 ']) refused('BAD', () => parse(rest), rest)
+  assert.deepEqual([parse(' x UTF8 (').form, parse(' x CATENATE (').form], ['utf8', 'catenate'])
 })
 
 test('SASL lines are strict base64', () => {

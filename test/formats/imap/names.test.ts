@@ -86,7 +86,7 @@ test('A pattern made to be slow is not', () => {
   assert.ok(performance.now() - started < 1000)
 })
 
-const plain = { reference: '', onlySubscribed: false, onlySpecialUse: false, recursiveMatch: false, returnSubscribed: false, returnStatus: [], extended: false }
+const plain = { reference: '', onlySubscribed: false, onlySpecialUse: false, recursiveMatch: false, returnSubscribed: false, returnStatus: [], returnRights: false, returnMetadata: [], extended: false }
 
 test('LIST: basic, and with options in front, patterns in parentheses and RETURN', () => {
   const parse = (rest: string) => parseList(new Lexer(rest), 'utf7')
@@ -119,8 +119,8 @@ test('CREATE takes a separator at the end and one special use', () => {
 })
 
 test('SELECT and STATUS take the parameters that are known', () => {
-  assert.deepEqual(parseSelect(new Lexer(' inbox (CONDSTORE)'), 'utf7'), { name: 'INBOX', condstore: true })
-  for (const rest of [' inbox (QRESYNC (1 2))', ' inbox ()', ' a b', '']) refused('BAD', () => parseSelect(new Lexer(rest), 'utf7'), rest)
+  assert.deepEqual(parseSelect(new Lexer(' inbox (CONDSTORE)'), 'utf7'), { name: 'INBOX', condstore: true, resync: undefined })
+  for (const rest of [' inbox (QRESYNC (0 2))', ' inbox (QRESYNC 1 2)', ' inbox ()', ' a b', '']) refused('BAD', () => parseSelect(new Lexer(rest), 'utf7'), rest)
   assert.deepEqual(parseStatus(new Lexer(' a (messages SIZE)'), 'utf7'), { name: 'a', items: ['MESSAGES', 'SIZE'] })
   for (const rest of [' a ()', ' a (FOO)', ' a MESSAGES', ' a (MESSAGES) x']) refused('BAD', () => parseStatus(new Lexer(rest), 'utf7'), rest)
 })

@@ -70,7 +70,9 @@ test('no other reader finds an address in From that we do not', () => {
       const from = readFrom([{ name: 'From', value: ` ${value}` }])
       if (!Array.isArray(from)) return
       const others = addressparser(value.replaceAll('\r\n', ''), { flatten: true }).map(({ address }) => address).filter((address) => address.includes('@'))
-      assert.deepEqual(others.filter((address) => !from.includes(address)), [])
+      // Some readers drop white space inside quotes.
+      const known = from.map((address) => address.replaceAll(' ', ''))
+      assert.deepEqual(others.filter((address) => !known.includes(address.replaceAll(' ', ''))), [])
       if (others.length > 0) agreed++
     }),
     { numRuns: 10_000, verbose: true },

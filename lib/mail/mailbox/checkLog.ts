@@ -37,17 +37,21 @@ export async function checkLog(deps: SnapshotDeps, accountId: string, problems: 
   let last = 0
   for await (const row of readRows(deps.table, accountId, 1)) {
     const sequence = sequenceOf(row.sort) ?? NaN
-    if (sequence > last + 1) {
+    const read = readOrTell(row, problems)
+    // Numbers without an entry are those that this one stands for.
+    const first = read?.entry.first ?? sequence
+    if (first > last + 1) {
       fold.miss()
-      problems.add('log', last + 2 === sequence ? `Entry ${last + 1} of the log is missing` : `Entries ${last + 1} to ${sequence - 1} of the log are missing`)
+      problems.add('log', last + 2 === first ? `Entry ${last + 1} of the log is missing` : `Entries ${last + 1} to ${first - 1} of the log are missing`)
     }
+    if (first <= last && sequence > last && first < sequence) problems.add('log', `Entry ${sequence} of the log stands for entry ${first}, which is there`)
     if (sequence > last) last = sequence
     if (row.value.length > entryLimitBytes) problems.add('log', `Entry ${sequence} of the log has ${row.value.length} octets, more than ${entryLimitBytes}`)
-    const read = readOrTell(row, problems)
     if (read === undefined) fold.miss()
     else fold.add(read)
     if (++entries % progressEvery === 0) onProgress({ stage: 'log', done: entries, total: Math.max(total, entries) })
   }
+  fold.end()
   if (last < fold.snapshotSequence) problems.add('log', `The log ends at entry ${last}, before its snapshot of entry ${fold.snapshotSequence}`)
   onProgress({ stage: 'log', done: entries, total: entries })
   return { state: fold.state, entries }
@@ -68,6 +72,8 @@ class DoubleFold {
   #whole: AccountState | undefined = new AccountState()
   #snapshot: AccountState | undefined
   readonly #problems: Problems
+  /** What the snapshot says otherwise, until an entry that settles flag changes (compact.ts) makes it the same. */
+  #difference: readonly [string, string] | undefined
 
   constructor(snapshot: AccountState | undefined, problems: Problems) {
     this.#snapshot = snapshot
@@ -85,13 +91,22 @@ class DoubleFold {
 
   add({ sequence, entry }: LogRow): void {
     if (this.#whole !== undefined) this.#whole = this.#applied(this.#whole, sequence, entry)
-    if (this.#whole !== undefined && sequence === this.snapshotSequence) this.#compare(this.#whole)
-    if (this.#whole === undefined && this.#snapshot !== undefined && sequence > this.#snapshot.sequence) this.#snapshot = this.#follows(this.#snapshot, sequence, entry)
+    if (sequence < this.snapshotSequence || this.#snapshot === undefined) return
+    if (sequence > this.snapshotSequence) this.#snapshot = this.#follows(this.#snapshot, sequence, entry)
+    const settles = entry.changes.some(({ kind }) => kind === 'settle')
+    if (this.#whole !== undefined && this.#snapshot !== undefined && (this.#difference === undefined || settles)) this.#compare(this.#whole, this.#snapshot)
+  }
+
+  /** After the last entry. */
+  end(): void {
+    if (this.#difference === undefined) return
+    const [whole, snapshot] = this.#difference
+    this.#problems.add('snapshot', `The snapshot of entry ${this.snapshotSequence} says "${short(snapshot)}" where the log says "${short(whole)}"`)
   }
 
   #follows(state: AccountState, sequence: number, entry: LogRow['entry']): AccountState | undefined {
     // The gap has been told of already.
-    return sequence === state.sequence + 1 ? this.#applied(state, sequence, entry) : undefined
+    return (entry.first ?? sequence) <= state.sequence + 1 ? this.#applied(state, sequence, entry) : undefined
   }
 
   #applied(state: AccountState, sequence: number, entry: LogRow['entry']): AccountState | undefined {
@@ -104,12 +119,10 @@ class DoubleFold {
     }
   }
 
-  #compare(whole: AccountState): void {
-    if (this.#snapshot === undefined) return
-    const difference = firstDifference(whole, this.#snapshot)
-    if (difference !== undefined) this.#problems.add('snapshot', `The snapshot of entry ${this.snapshotSequence} says "${short(difference[1])}" where the log says "${short(difference[0])}"`)
+  #compare(whole: AccountState, snapshot: AccountState): void {
+    this.#difference = firstDifference(whole, snapshot)
     // From here on both go the same way: one of them is enough.
-    this.#snapshot = undefined
+    if (this.#difference === undefined) this.#snapshot = undefined
   }
 }
 

@@ -45,9 +45,35 @@ export class Departed {
     return this.segments[0]?.columns.departedAt[0]
   }
 
+  /** The message is in a mailbox again; false when it is none of these. Segments stay as they were for who goes through them. */
+  takeBack(origin: Origin): boolean {
+    for (const [place, segment] of this.segments.entries()) {
+      const { originSequence, originIndex } = segment.columns
+      for (let row = 0; row < segment.count; row++) {
+        if (originSequence[row] !== origin.sequence || originIndex[row] !== origin.index) continue
+        this.segments = this.segments.toSpliced(place, 1, ...without(segment, row))
+        return true
+      }
+    }
+    return false
+  }
+
   forget(time: number): void {
     const kept = new Departed()
     for (const { origin, at } of this.all()) if (at >= time) kept.add(origin, at)
     this.segments = kept.segments
   }
+}
+
+function without({ columns, count }: DepartedSegment, out: number): DepartedSegment[] {
+  if (count === 1) return []
+  const rest = new Segment(departedLayout, departedLimit, count - 1)
+  for (let row = 0; row < count; row++) {
+    if (row === out) continue
+    const at = rest.add()
+    rest.columns.originSequence[at] = columns.originSequence[row] ?? 0
+    rest.columns.originIndex[at] = columns.originIndex[row] ?? 0
+    rest.columns.departedAt[at] = columns.departedAt[row] ?? 0
+  }
+  return [rest]
 }

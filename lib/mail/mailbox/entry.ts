@@ -2,8 +2,9 @@
  * The entries of an account's log: what is written down for ever.
  *
  * An entry is a list of changes that happen together, at one sequence number and one time:
- *   msgpack [version, at, writer, [[kind, ...], ...], [[mailbox id, name, special use], ...]]
- * `writer` names the process that wrote it, so that a commit whose answer was lost can be known again. What the last list
+ *   msgpack [version, at, writer, [[kind, ...], ...], [[mailbox id, name, special use], ...], first]
+ * `first` is there when the entry also stands for those before it from that number on, which compaction (compact.ts) has
+ * taken out. `writer` names the process that wrote it, so that a commit whose answer was lost can be known again. What the last list
  * says, and a filing's UID, the fold knows already: they are for readers that have only the entry (lib/mail/events).
  *
  * Invariants: an entry is at most {@link entryLimitBytes}; a kind's fields are only ever added to at the end; a change of
@@ -14,10 +15,13 @@ import { Packr } from 'msgpackr'
 import type { BlobRef } from '#lib/mail/transit/note.ts'
 import { Fields } from './fields.ts'
 import type { FlagAction } from './flagSets.ts'
+import type { Origin } from './origin.ts'
 import { decodeRuns, encodeRuns } from './uidRuns.ts'
 import type { UidRuns } from './uidRuns.ts'
 
-const entryVersion = 1
+/** 2: the entry stands for others, or takes a message back; a program of version 1 would make something else of it. */
+const entryVersion = 2
+const plainVersion = 1
 
 /** DynamoDB bills by the octet; design: entries stay below 64 KB. */
 export const entryLimitBytes = 64 * 1024
@@ -41,6 +45,26 @@ export interface FileChange {
   readonly uid?: number
   /** Of a delivery: the reverse path, and the recipient that led to this account. */
   readonly envelope?: { readonly from: string; readonly to: string }
+  /** The departed message that this one is, come back: its content is this one's now, and no sweep takes it. */
+  readonly restores?: Origin
+}
+
+/** Of one mailbox, as it was at the entry: what flag changes that were taken out had made of it. */
+export interface SettledMailbox {
+  readonly mailbox: string
+  readonly highestModSeq: number
+  readonly keywords: readonly string[]
+  readonly messages: readonly { readonly flags: readonly string[]; readonly modSeq: number; readonly uids: UidRuns }[]
+}
+
+/** Takes the place of flag changes from `since` up to this entry (compact.ts). */
+export interface SettleChange {
+  readonly kind: 'settle'
+  /** The first entry whose flag changes this stands for, whether they are still there or not. */
+  readonly since: number
+  /** Keywords in the spelling that the account saw first. */
+  readonly spellings: readonly string[]
+  readonly mailboxes: readonly SettledMailbox[]
 }
 
 /** What a server, or this one, said of a message that the account had sent; without effect on any mailbox. */
@@ -89,6 +113,9 @@ export type Change =
   | { readonly kind: 'acl'; readonly mailbox: string; readonly identifier: string; readonly rights: string }
   /** Of a mailbox, or of the account itself (null). A value of null takes it away. */
   | { readonly kind: 'annotate'; readonly mailbox: string | null; readonly user: string | null; readonly name: string; readonly value: Uint8Array | null }
+  | SettleChange
+  /** The log begins here, made anew from blobs (rebuild.ts): nobody who knows the one before may go on. */
+  | { readonly kind: 'begin' }
   /** Content of messages that left the account before this time is given up. */
   | { readonly kind: 'sweep'; readonly before: number }
   /** The account is deleted: nothing follows, and what stood before may be gone. */
@@ -101,6 +128,8 @@ export interface Entry {
   readonly changes: readonly Change[]
   /** Of the mailboxes that the changes name by their ids, as they were then. */
   readonly mailboxes?: readonly MailboxName[]
+  /** The first entry that this one stands for; absent for itself alone. */
+  readonly first?: number
 }
 
 export interface MailboxName {
@@ -134,7 +163,7 @@ const codecNames: readonly BlobRef['codec'][] = ['identity', 'zstd']
 
 const codecs: { readonly [K in Kind]: Codec<K> } = {
   'file': {
-    encode: (c) => [c.mailbox, c.flags, c.internalDate, c.sizeBytes, c.deliveryId, encodeRef(c.blob), c.hash, encodeMetadata(c.metadata), c.uid ?? null, c.envelope?.from ?? null, c.envelope?.to ?? null],
+    encode: (c) => [c.mailbox, c.flags, c.internalDate, c.sizeBytes, c.deliveryId, encodeRef(c.blob), c.hash, encodeMetadata(c.metadata), c.uid ?? null, c.envelope?.from ?? null, c.envelope?.to ?? null, ...(c.restores === undefined ? [] : [[c.restores.sequence, c.restores.index]])],
     decode: (fields) => ({
       mailbox: fields.text(), flags: fields.texts(), internalDate: fields.number(), sizeBytes: fields.number(), deliveryId: fields.textOrNull(),
       blob: decodeRef(fields.list()), hash: fields.bytes(), metadata: decodeMetadata(fields.any()), ...decodeFiled(fields),
@@ -191,6 +220,14 @@ const codecs: { readonly [K in Kind]: Codec<K> } = {
     encode: (c) => [c.mailbox, c.user, c.name, c.value],
     decode: (fields) => ({ mailbox: fields.textOrNull(), user: fields.textOrNull(), name: fields.text(), value: fields.bytesOrNull() }),
   },
+  'settle': {
+    encode: (c) => [c.since, c.spellings, c.mailboxes.map(encodeSettled)],
+    decode: (fields) => ({ since: fields.number(), spellings: fields.texts(), mailboxes: fields.list().map(decodeSettled) }),
+  },
+  'begin': {
+    encode: () => [],
+    decode: () => ({}),
+  },
   'sweep': {
     encode: (c) => [c.before],
     decode: (fields) => ({ before: fields.number() }),
@@ -208,9 +245,16 @@ export function endsLog({ changes }: Entry): boolean {
 const packr = new Packr({ useRecords: false })
 
 export function encodeEntry(entry: Entry): Uint8Array {
-  const { mailboxes = [] } = entry
-  const names = mailboxes.length === 0 ? [] : [mailboxes.map(({ id, name, use }) => [id, name, use])]
-  return packr.pack([entryVersion, entry.at, entry.writer, entry.changes.map(encodeChange), ...names])
+  const { mailboxes = [], first } = entry
+  const names = mailboxes.length === 0 && first === undefined ? [] : [mailboxes.map(({ id, name, use }) => [id, name, use])]
+  const version = first !== undefined || entry.changes.some((change) => change.kind === 'file' && change.restores !== undefined) ? entryVersion : plainVersion
+  return packr.pack([version, entry.at, entry.writer, entry.changes.map(encodeChange), ...names, ...(first === undefined ? [] : [first])])
+}
+
+/** The same entry, standing for all from `first` on. Whatever else a newer program may have put into it stays. */
+export function standingFor(bytes: Uint8Array, first: number): Uint8Array {
+  const [, at, writer, changes, names = [], , ...rest] = packr.unpack(bytes) as readonly unknown[]
+  return packr.pack([entryVersion, at, writer, changes, names, first, ...rest])
 }
 
 function encodeChange(change: Change): unknown[] {
@@ -228,10 +272,10 @@ export function decodeEntry(sequence: number, bytes: Uint8Array): Entry {
     throw new EntryFormatError(sequence, `its octets cannot be read: ${String(error)}`, { cause: error })
   }
   if (!Array.isArray(fields)) throw new EntryFormatError(sequence, 'it is no list')
-  const [version, at, writer, changes, names] = fields as unknown[]
-  if (version !== entryVersion) throw new EntryFormatError(sequence, `it has version ${String(version)}, this program reads version ${entryVersion}; a newer program wrote it`)
+  const [version, at, writer, changes, names, first] = fields as unknown[]
+  if (version !== entryVersion && version !== plainVersion) throw new EntryFormatError(sequence, `it has version ${String(version)}, this program reads versions up to ${entryVersion}; a newer program wrote it`)
   if (typeof at !== 'number' || typeof writer !== 'string' || !Array.isArray(changes)) throw new EntryFormatError(sequence, 'its time, writer or changes are damaged')
-  return { at, writer, changes: changes.map((change) => decodeChange(sequence, change)), ...(Array.isArray(names) ? { mailboxes: names.map((packed) => decodeName(sequence, packed)) } : {}) }
+  return { at, writer, changes: changes.map((change) => decodeChange(sequence, change)), ...(Array.isArray(names) ? { mailboxes: names.map((packed) => decodeName(sequence, packed)) } : {}), ...(typeof first === 'number' ? { first } : {}) }
 }
 
 function decodeName(sequence: number, packed: unknown): MailboxName {
@@ -243,12 +287,33 @@ function decodeName(sequence: number, packed: unknown): MailboxName {
   }
 }
 
-function decodeFiled(fields: Fields): Pick<FileChange, 'uid' | 'envelope'> {
+function decodeFiled(fields: Fields): Pick<FileChange, 'uid' | 'envelope' | 'restores'> {
   if (!fields.more) return {}
   const uid = fields.numberOrNull()
   const from = fields.textOrNull()
   const to = fields.textOrNull()
-  return { ...(uid === null ? {} : { uid }), ...(from === null || to === null ? {} : { envelope: { from, to } }) }
+  const restores = fields.more ? decodeOrigin(fields.any()) : undefined
+  return { ...(uid === null ? {} : { uid }), ...(from === null || to === null ? {} : { envelope: { from, to } }), ...(restores === undefined ? {} : { restores }) }
+}
+
+function decodeOrigin(packed: unknown): Origin | undefined {
+  if (packed === null) return undefined
+  const fields = new Fields(new Fields([packed]).list())
+  return { sequence: fields.number(), index: fields.number() }
+}
+
+function encodeSettled({ mailbox, highestModSeq, keywords, messages }: SettledMailbox): unknown[] {
+  return [mailbox, highestModSeq, keywords, messages.map(({ flags, modSeq, uids }) => [flags, modSeq, encodeRuns(uids)])]
+}
+
+function decodeSettled(packed: unknown): SettledMailbox {
+  const fields = new Fields(new Fields([packed]).list())
+  const messages = (list: readonly unknown[]): SettledMailbox['messages'] =>
+    list.map((one) => {
+      const of = new Fields(new Fields([one]).list())
+      return { flags: of.texts(), modSeq: of.number(), uids: decodeRuns(of.bytes()) }
+    })
+  return { mailbox: fields.text(), highestModSeq: fields.number(), keywords: fields.texts(), messages: messages(fields.list()) }
 }
 
 /** Where `metadata` stands in a packed filing, its kind included. */

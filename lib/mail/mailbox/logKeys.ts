@@ -30,6 +30,9 @@ export function sequenceOf(sort: string): number | undefined {
   return sort.startsWith('e') ? Number(sort.slice(1)) : undefined
 }
 
+/** How far compaction has come (compact.ts); sorts before the entries, so that looks at their end never meet it. */
+export const compactedSort = 'compacted'
+
 /** Sorts after the entries, so that one look at the end of the partition finds both. */
 export const snapshotSort = 'snapshot'
 

@@ -206,12 +206,30 @@ export class MailboxState {
         if (after === before) continue
         flags[row] = after
         modSeqs[row] = modSeq
-        this.unseen += Number(this.#sets.seen(before)) - Number(this.#sets.seen(after))
-        this.deletedCount += Number(this.#sets.deleted(after)) - Number(this.#sets.deleted(before))
+        this.#countFlags(before, after)
         this.#learn(after)
         this.highestModSeq = modSeq
       }
     })
+  }
+
+  /** Flags, mod-sequences and keywords as they are, not as they change. */
+  settle(highestModSeq: number, keywords: readonly string[], messages: readonly { readonly set: number; readonly modSeq: number; readonly uids: UidRuns }[]): void {
+    for (const { set, modSeq, uids } of messages) {
+      this.messages.eachStretch(uids, (segment, from, to) => {
+        const { flags, modSeq: modSeqs } = segment.columns
+        segment.touch()
+        for (let row = from; row < to; row++) {
+          this.#countFlags(flags[row] ?? 0, set)
+          flags[row] = set
+          modSeqs[row] = modSeq
+        }
+      })
+    }
+    this.highestModSeq = highestModSeq
+    this.#keywords.clear()
+    for (const keyword of keywords) this.#keywords.add(keyword)
+    this.#knownSets.clear()
   }
 
   remove(runs: UidRuns, modSeq: number, gone: (segment: MessageSegment, row: number) => void): void {
@@ -222,6 +240,11 @@ export class MailboxState {
     if (removed.length === 0) return
     this.vanished.add(modSeq, removed)
     this.highestModSeq = modSeq
+  }
+
+  #countFlags(before: number, after: number): void {
+    this.unseen += Number(this.#sets.seen(before)) - Number(this.#sets.seen(after))
+    this.deletedCount += Number(this.#sets.deleted(after)) - Number(this.#sets.deleted(before))
   }
 
   #count(set: number, sizeBytes: number, sign: 1 | -1): void {

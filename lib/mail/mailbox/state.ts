@@ -9,7 +9,7 @@ import { Annotations } from './annotations.ts'
 import { Departed } from './departed.ts'
 import { DeliveryMemory } from './deliveryMemory.ts'
 import { endsLog, EntryFormatError } from './entry.ts'
-import type { Change, Entry, FileChange } from './entry.ts'
+import type { Change, Entry, FileChange, SettleChange } from './entry.ts'
 import { FlagSets } from './flagSets.ts'
 import { canonicalName, isBelow } from './mailboxName.ts'
 import { MailboxState } from './mailboxState.ts'
@@ -115,11 +115,14 @@ interface Moment {
 
 /**
  * @throws {EntryFormatError} when the entry is not the next one, or names what is not there
- * @throws {MailboxRefusal} NONEXISTENT at the end of a deleted account, even where the entries before are gone
+ * @throws {MailboxRefusal} NONEXISTENT at the end of a deleted account, even where the entries before are gone, and where the log begins anew
  */
 export function applyEntry(state: AccountState, sequence: number, entry: Entry): void {
   if (endsLog(entry)) throw new MailboxRefusal('NONEXISTENT', 'The account was deleted')
-  if (sequence !== state.sequence + 1) throw new EntryFormatError(sequence, `it does not follow entry ${state.sequence}`)
+  if (state.sequence > 0 && entry.changes.some(({ kind }) => kind === 'begin')) throw new MailboxRefusal('NONEXISTENT', 'The account was made anew')
+  // Entries that were taken out are stood for by the next one that is there.
+  const next = state.sequence + 1
+  if (next < (entry.first ?? sequence) || next > sequence) throw new EntryFormatError(sequence, `it does not follow entry ${state.sequence}`)
   state.time = Math.max(state.time, entry.at)
   entry.changes.forEach((change, index) => applyChange(state, change, { sequence, index, at: entry.at }))
   state.sequence = sequence
@@ -151,7 +154,10 @@ function applyChange(state: AccountState, change: Change, moment: Moment): void 
       return (change.mailbox === null ? state : demand(state, change.mailbox, moment)).annotations.set(change.user, change.name, change.value)
     case 'submit':
     case 'outcome':
+    case 'begin':
       return
+    case 'settle':
+      return settle(state, change, moment)
     case 'sweep':
       return state.departed.forget(change.before)
     case 'end':
@@ -174,6 +180,7 @@ function file(state: AccountState, change: FileChange, moment: Moment): void {
     if (state.deliveries.has(deliveryId)) return
     state.deliveries.add(deliveryId, state.time)
   }
+  if (change.restores !== undefined && !state.departed.takeBack(change.restores)) throw new EntryFormatError(moment.sequence, 'it takes back a message that had not left')
   demand(state, change.mailbox, moment).add({
     flags: state.flagSets.intern(change.flags),
     modSeq: moment.sequence,
@@ -183,6 +190,14 @@ function file(state: AccountState, change: FileChange, moment: Moment): void {
     originSequence: moment.sequence,
     originIndex: moment.index,
   })
+}
+
+/** Whatever of the flag changes before was applied: from here on all is as if each of them had been. */
+function settle(state: AccountState, change: SettleChange, moment: Moment): void {
+  state.flagSets.learn(change.spellings)
+  for (const { mailbox, highestModSeq, keywords, messages } of change.mailboxes) {
+    demand(state, mailbox, moment).settle(highestModSeq, keywords, messages.map(({ flags, modSeq, uids }) => ({ set: state.flagSets.intern(flags), modSeq, uids })))
+  }
 }
 
 function copy(state: AccountState, { from, to, uids }: Of<'copy'>, moment: Moment): void {

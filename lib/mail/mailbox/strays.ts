@@ -46,7 +46,7 @@ async function* strayMessages({ table, blobs }: SnapshotDeps, accountId: string,
 async function strikeOut(table: Table, accountId: string, state: AccountState, origins: OriginSet, window: Map<string, BlobInfo>): Promise<void> {
   let last = 0
   for await (const { sequence, entry } of readEntries(table, accountId, 1)) {
-    if (sequence !== last + 1) throw new EntryFormatError(sequence, `it does not follow entry ${last}`)
+    if ((entry.first ?? sequence) > last + 1) throw new EntryFormatError(sequence, `it does not follow entry ${last}`)
     last = sequence
     for (const [index, change] of entry.changes.entries()) {
       // What came after the state is wanted in any case.

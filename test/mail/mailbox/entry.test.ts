@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { pack, unpack } from 'msgpackr'
 import { copyMessages } from '#lib/mail/mailbox/copy.ts'
-import { decodeEntry, encodeEntry, entryLimitBytes, withoutMetadata } from '#lib/mail/mailbox/entry.ts'
+import { decodeEntry, encodeEntry, standingFor, entryLimitBytes, withoutMetadata } from '#lib/mail/mailbox/entry.ts'
 import type { Change, Entry } from '#lib/mail/mailbox/entry.ts'
 import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
@@ -25,6 +25,9 @@ const changes: readonly Change[] = [
   { ...filing, metadata: { inline: Buffer.from('plain'), codec: 'identity' } },
   { ...filing, metadata: null },
   { ...filing, uid: 4_294_967_295, envelope: { from: '', to: 'anna@ours.example' } },
+  { ...filing, deliveryId: null, uid: 7, restores: { sequence: 4, index: 1 } },
+  { kind: 'settle', since: 3, spellings: ['Work', 'ünï'], mailboxes: [{ mailbox: 'F1', highestModSeq: 9, keywords: ['Work'], messages: [{ flags: ['\\Seen', 'Work'], modSeq: 8, uids: [1, 3, 9, 9] }, { flags: [], modSeq: 9, uids: [4, 4] }] }, { mailbox: 'F2', highestModSeq: 2, keywords: [], messages: [] }] },
+  { kind: 'begin' },
   { kind: 'submit', queueId: 'Q1', messageId: 'm@ours.example', from: 'anna@ours.example', recipients: ['ü@x.example', 'b@x.example'], sizeBytes: 9 },
   { kind: 'outcome', outcome: 'deferred', key: 'Q1.D.1', queueId: 'Q1', messageId: null, from: '', recipients: [], host: 'mx.x.example', reply: '450 later', code: 450, enhancedCode: '4.0.0', attempt: 1, nextAt: start },
   { kind: 'outcome', outcome: 'bounced', key: 'Q1.D.2', queueId: 'Q1', messageId: null, from: '', recipients: ['a@x.example'], host: null, reply: '', code: null, enhancedCode: '5.0.0', attempt: 2, nextAt: null },
@@ -58,6 +61,16 @@ test('the names of mailboxes come back with the entry, and a damaged one stops t
   assert.throws(() => decodeEntry(7, pack([1, start, 'w', [], [['F1', 5]]])), { name: 'EntryFormatError', message: /entry 7 .*name of a mailbox is damaged.*not text/ })
 })
 
+test('an entry stands for those before it, which an older program must not pass over', () => {
+  const entry: Entry = { at: start, writer: 'w', changes: [filing], mailboxes: [{ id: 'F1', name: 'INBOX', use: null }] }
+  const standing = standingFor(encodeEntry(entry), 4)
+  assert.deepEqual(withBuffers(decodeEntry(9, standing)), withBuffers({ ...entry, first: 4 }))
+  assert.deepEqual(Buffer.from(encodeEntry({ ...entry, first: 4 })), Buffer.from(standing))
+  assert.equal(decodeEntry(9, standingFor(standing, 2)).first, 2)
+  const versionOf = (bytes: Uint8Array) => (unpack(bytes) as number[])[0]
+  assert.deepEqual([encodeEntry(entry), standing, encodeEntry({ ...entry, changes: [{ ...filing, restores: { sequence: 1, index: 0 } }] })].map(versionOf), [1, 2, 2])
+})
+
 test('entries of older programs, without UIDs, envelopes and names, are read', () => {
   const [version, at, writer, packed] = unpack(encodeEntry({ at: start, writer: 'w', changes: [{ ...filing, uid: 5 }] })) as [number, number, string, unknown[][]]
   assert.deepEqual(withBuffers(decodeEntry(1, pack([version, at, writer, packed.map((fields) => fields.slice(0, 9))]))), withBuffers({ at: start, writer: 'w', changes: [filing] }))
@@ -65,7 +78,7 @@ test('entries of older programs, without UIDs, envelopes and names, are read', (
 
 test('an entry of a newer version, an unknown kind or damaged octets stops the reader with a sentence', () => {
   const refused = (bytes: Uint8Array, words: RegExp) => assert.throws(() => decodeEntry(7, bytes), (error: Error) => error.name === 'EntryFormatError' && words.test(error.message))
-  refused(pack([2, start, 'w', []]), /^entry 7 of the account log: it has version 2, this program reads version 1; a newer program wrote it$/)
+  refused(pack([3, start, 'w', []]), /^entry 7 of the account log: it has version 3, this program reads versions up to 2; a newer program wrote it$/)
   refused(pack([1, start, 'w', [['pin', 'F1']]]), /entry 7 .*unknown kind pin.*a newer program wrote it/)
   refused(pack([1, start, 'w', [['toString']]]), /unknown kind toString/)
   refused(pack([1, start, 'w', [['flags', 'F1', Buffer.from([0, 1, 1]), 'toggle', []]]]), /flags is damaged.*not add or remove or replace/)
@@ -80,7 +93,7 @@ test('an entry of a newer version, an unknown kind or damaged octets stops the r
 
 test('fields that a newer program added to a change are passed over, and kept when metadata is taken out', () => {
   const packed = unpack(encodeEntry({ at: start, writer: 'w', changes: [filing, filing] })) as [number, number, string, unknown[][]]
-  packed[3][1]?.push('more')
+  packed[3][1]?.push(null, 'more')
   const stripped = withoutMetadata(1, pack(packed), [1])
   assert.deepEqual(decodeEntry(1, stripped).changes.map((change) => change.kind === 'file' && change.metadata === null), [false, true])
   assert.equal((unpack(stripped) as [number, number, string, unknown[][]])[3][1]?.at(-1), 'more')

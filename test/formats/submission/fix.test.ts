@@ -71,7 +71,7 @@ test('no other reader finds an address in From that we do not', () => {
       if (!Array.isArray(from)) return
       const others = addressparser(value.replaceAll('\r\n', ''), { flatten: true }).map(({ address }) => address).filter((address) => address.includes('@'))
       // Some readers drop white space inside quotes.
-      const known = from.map((address) => address.replaceAll(' ', ''))
+      const known = from.map((address: string) => address.replaceAll(' ', ''))
       assert.deepEqual(others.filter((address) => !known.includes(address.replaceAll(' ', ''))), [])
       if (others.length > 0) agreed++
     }),

@@ -46,17 +46,21 @@ interface Result {
 async function run(command: readonly string[], count: boolean): Promise<Result> {
   const [program = 'node', ...rest] = command
   const child = spawn(program === 'node' ? process.execPath : program, rest, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-  let tail = ''
+  // The counts stand before the failures, which may be long.
+  let line = ''
+  const counts = new Map<string, number>()
   child.stdout.on('data', (chunk: Buffer) => {
     process.stdout.write(chunk)
-    tail = (tail + chunk.toString('utf8')).slice(-4000)
+    const lines = (line + chunk.toString('utf8')).split('\n')
+    line = lines.pop() ?? ''
+    for (const [, word = '', count] of lines.map((one) => /^ℹ (\w+) (\d+)$/.exec(one) ?? [])) counts.set(word, Number(count))
   })
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
   })
   if (!count) return { ok: code === 0, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
-  const number = (word: string): number => Number(new RegExp(`(?:ℹ|#) ${word} (\\d+)`).exec(tail)?.[1] ?? 0)
+  const number = (word: string): number => counts.get(word) ?? 0
   return { ok: code === 0, passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo') }
 }
 

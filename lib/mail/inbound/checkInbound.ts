@@ -42,7 +42,7 @@ export interface CheckInboundDeps {
   readonly directory: Pick<Directory, 'domain' | 'limitsOf' | 'domainQuotaOf' | 'recordUsage' | 'domainUsage' | 'listUsers'>
   /** What addresses are, SRS included (rules/recipients.ts). */
   readonly resolve: Resolve
-  readonly mail: Pick<MailStore, 'open'>
+  readonly mail: Pick<MailStore, 'openForFiling'>
   readonly table: Table
   readonly blobs: Blobs
   readonly clock: Clock

@@ -15,7 +15,7 @@ export interface DomainRoomDeps {
     domainUsage(domain: string): Promise<number>
     listUsers(domain: string): Promise<Account[]>
   }
-  readonly mail: Pick<MailStore, 'open'>
+  readonly mail: Pick<MailStore, 'openForFiling'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -93,7 +93,7 @@ export class DomainRoom {
     const { directory, mail, clock } = this.#deps
     let bytes = 0
     for (const { id } of await directory.listUsers(name)) {
-      const account = await mail.open(id)
+      const account = await mail.openForFiling(id)
       const used = account.state.usedBytes
       account.release()
       bytes += used

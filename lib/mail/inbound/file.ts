@@ -22,7 +22,7 @@ import type { TransitMail } from './mailHead.ts'
 import type { PlannedAccount } from './plan.ts'
 
 export interface FileDeps {
-  readonly mail: Pick<MailStore, 'open'>
+  readonly mail: Pick<MailStore, 'openForFiling'>
   readonly directory: { limitsOf(account: Account): Pick<AccountLimits, 'bytes' | 'messages'> }
   readonly domain: (name: string) => Promise<Domain | undefined>
   readonly room: DomainRoom
@@ -45,11 +45,11 @@ export async function fileFor(deps: FileDeps, note: InboundNote, message: Transi
   const domain = await deps.domain(account.domain)
   const prefix = Buffer.from(composePrefix({ mailFrom: note.envelope.mailFrom, deliveredTo: target.address, hostname: deps.hostname, verdict: note.verdict, disposition: target.disposition }))
   const sizeBytes = prefix.length + message.sizeBytes
-  const mail = await deps.mail.open(account.id)
+  const mail = await deps.mail.openForFiling(account.id)
   try {
     const deliveryId = `${note.queueId}/${account.id}`
     // A repeat needs no room.
-    if (mail.state.deliveries.has(deliveryId)) return undefined
+    if (await mail.log.show((state) => state.deliveries.has(deliveryId))) return undefined
     if (domain !== undefined && !(await deps.room.take(domain, sizeBytes))) return { enhancedCode: '5.2.2', text: `${account.address}: the domain's mailboxes are full`, full: true }
     try {
       await append(deps, note, message, target, mail, prefix, deliveryId)

@@ -23,12 +23,14 @@ import { entryKey } from './logKeys.ts'
 import { encodeWithNames, namesIn } from './names.ts'
 import { originKey } from './origin.ts'
 import type { Origin } from './origin.ts'
+import { loadAccount } from './load.ts'
 import { MailboxRefusal } from './refusal.ts'
 import type { SnapshotKeeper } from './snapshotKeeper.ts'
 import { applyEntry } from './state.ts'
 import type { AccountState } from './state.ts'
 import { readEntries } from './tail.ts'
 import type { LogRow } from './tail.ts'
+import { UnreadRows } from './unreadRows.ts'
 
 export interface MailDeps {
   readonly table: Table
@@ -65,7 +67,8 @@ export class AccountLog {
   readonly deps: MailDeps
   readonly bodies: BodyPacker
   readonly #writer: string
-  readonly #snapshots: SnapshotKeeper
+  #snapshots: SnapshotKeeper
+  #rows: UnreadRows
   readonly #listeners = new Set<() => void>()
   readonly #filed = new Map<number, FileChange>()
   #state: AccountState
@@ -83,6 +86,12 @@ export class AccountLog {
     this.#writer = writer
     this.#state = state
     this.#snapshots = snapshots
+    this.#rows = new UnreadRows(state, snapshots)
+  }
+
+  /** False while the state is good for filing alone. */
+  get whole(): boolean {
+    return this.#rows.whole
   }
 
   get state(): AccountState {
@@ -130,8 +139,39 @@ export class AccountLog {
   async #readTail(): Promise<void> {
     this.#demandWhole()
     const before = this.#state.sequence
-    for await (const row of readEntries(this.deps.table, this.accountId, before + 1)) this.#fold(row)
+    for await (const row of readEntries(this.deps.table, this.accountId, before + 1)) {
+      if (!this.#rows.whole) await this.#withRows(async (rows) => rows.bring(row.entry.changes))
+      this.#fold(row)
+    }
     if (this.#state.sequence > before) this.#tell()
+  }
+
+  /** Reads the rows that were left unread when this was opened for filing. @throws the engine's errors */
+  async readAll(): Promise<void> {
+    if (!this.#rows.whole) await this.#withRows(async (rows) => rows.bringAll())
+  }
+
+  /** What `look` sees of a state that may be good for filing alone. @throws what it throws; the engine's errors */
+  async show<T>(look: (state: AccountState) => T): Promise<T> {
+    return await this.#withRows(async (rows) => rows.show(look))
+  }
+
+  /** Where rows cannot be read, for another process has replaced them, the whole state is read anew. */
+  async #withRows<T>(work: (rows: UnreadRows) => Promise<T>): Promise<T> {
+    const rows = this.#rows
+    try {
+      return await work(rows)
+    } catch (error) {
+      if (rows.whole || error instanceof MailboxRefusal) throw error
+      // Another call may have done so already.
+      if (rows === this.#rows) {
+        const { state, snapshots } = await loadAccount(this.deps, this.accountId)
+        this.#state = state
+        this.#snapshots = snapshots
+        this.#rows = new UnreadRows(state, snapshots)
+      }
+      return await work(this.#rows)
+    }
   }
 
   /** Entries that are folded already are passed over: a read and an own append may overlap. */
@@ -245,6 +285,7 @@ export class AccountLog {
     let entries: readonly Entry[]
     try {
       entries = inPages(entry)
+      await this.#withRows(async (rows) => rows.bring(changes))
       if (!(await this.#commit(sequence, entries))) {
         this.#waiting.unshift(...taken)
         await this.refresh()

@@ -40,6 +40,8 @@ const fixedBytes = 180
 
 export async function fileStored(account: AccountMail, target: FilingTarget, stored: StoredMessage): Promise<FilingOutcome> {
   const deliveryId = target.deliveryId ?? null
+  // What decides is in memory then.
+  if (deliveryId !== null && !account.log.whole) await account.log.show(({ deliveries }) => deliveries.has(deliveryId))
   return await account.log.change((draft) => decide(draft, account, target, { ...stored, deliveryId }), sizeInEntry(target, stored))
 }
 
@@ -109,11 +111,11 @@ function decide(draft: Draft, account: AccountMail, target: FilingTarget, stored
 /** What can be known before anything is stored. @throws {MailboxRefusal} */
 export async function foresee(account: AccountMail, target: FilingTarget, sizeBytes: number): Promise<FilingOutcome | undefined> {
   try {
-    return look(account.state, target, sizeBytes)
+    return await account.log.show((state) => look(state, target, sizeBytes))
   } catch (error) {
     if (!(error instanceof MailboxRefusal)) throw error
     await account.refresh()
-    return look(account.state, target, sizeBytes)
+    return await account.log.show((state) => look(state, target, sizeBytes))
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { Annotations } from './annotations.ts'
 import type { FlagSets } from './flagSets.ts'
-import { MessageList } from './messageList.ts'
+import { factOf, MessageList } from './messageList.ts'
 import type { MessageRow, MessageSegment } from './messageList.ts'
 import { emailId } from './origin.ts'
 import type { Origin } from './origin.ts'
@@ -61,7 +61,7 @@ export class MailboxState {
     this.vanished = vanished
     this.#sets = sets
     this.#keywords = new Set(facts.keywords)
-    for (const segment of messages.segments) for (let row = 0; row < segment.count; row++) this.#count(segment.columns.flags[row] ?? 0, segment.columns.sizeBytes[row] ?? 0, 1)
+    for (const segment of messages.segments) this.#countAll(segment)
   }
 
   /** What each identifier may do (RFC 4314); nobody but the owner where there is nothing. */
@@ -240,6 +240,16 @@ export class MailboxState {
     if (removed.length === 0) return
     this.vanished.add(modSeq, removed)
     this.highestModSeq = modSeq
+  }
+
+  #countAll({ unread, columns, count }: MessageSegment): void {
+    if (unread === undefined) {
+      for (let row = 0; row < count; row++) this.#count(columns.flags[row] ?? 0, columns.sizeBytes[row] ?? 0, 1)
+      return
+    }
+    this.unseen += factOf(unread, 'unseen')
+    this.deletedCount += factOf(unread, 'deleted')
+    this.sizeBytes += factOf(unread, 'sizeBytes')
   }
 
   #countFlags(before: number, after: number): void {

@@ -4,7 +4,9 @@
  * Invariants: UIDs ascend through all segments; no segment is empty; a message's place (index) is found from its UID
  * by binary search, and its segment from its place.
  */
-import { Segment } from './segment.ts'
+import type { FlagSets } from './flagSets.ts'
+import { Segment, UnreadError } from './segment.ts'
+import type { SegmentFacts } from './segment.ts'
 import { extendRuns } from './uidRuns.ts'
 import type { UidRuns } from './uidRuns.ts'
 
@@ -23,6 +25,33 @@ export const messageLayout = {
 export const messageLimit = 4096
 
 export type MessageSegment = Segment<typeof messageLayout>
+
+/** Where each fact of a segment stands; {@link messageFacts} gives them in this order. */
+const factPlaces = { firstUid: 0, lastUid: 1, highestModSeq: 2, unseen: 3, deleted: 4, sizeBytes: 5 } as const
+
+/** Of a segment that was not read. */
+export function factOf(facts: SegmentFacts, fact: keyof typeof factPlaces): number {
+  return Number(facts[factPlaces[fact]] ?? 0)
+}
+
+/**
+ * What filing has to know of rows that it does not read. Two segments of one mailbox with the same facts and the same count hold the
+ * same rows: UIDs only ascend, whoever changes a row gives it a higher mod-sequence than any before, and who leaves does not come back.
+ */
+export function messageFacts({ columns, count }: MessageSegment, sets: FlagSets): SegmentFacts {
+  let highestModSeq = 0
+  let unseen = 0
+  let deleted = 0
+  let sizeBytes = 0
+  for (let row = 0; row < count; row++) {
+    const set = columns.flags[row] ?? 0
+    highestModSeq = Math.max(highestModSeq, columns.modSeq[row] ?? 0)
+    unseen += Number(!sets.seen(set))
+    deleted += Number(sets.deleted(set))
+    sizeBytes += columns.sizeBytes[row] ?? 0
+  }
+  return [columns.uid[0] ?? 0, columns.uid[count - 1] ?? 0, highestModSeq, unseen, deleted, sizeBytes]
+}
 
 export interface MessageRow {
   readonly uid: number
@@ -80,7 +109,7 @@ export class MessageList {
     for (let high = this.segments.length; low < high; ) {
       const middle = (low + high) >>> 1
       const segment = this.segments[middle]
-      if ((segment?.columns.uid[segment.count - 1] ?? 0) < uid) low = middle + 1
+      if (segment !== undefined && lastUidIn(segment) < uid) low = middle + 1
       else high = middle
     }
     const segment = this.segments[low]
@@ -200,7 +229,16 @@ function rowOf({ columns }: MessageSegment, row: number): MessageRow {
   }
 }
 
-function lowerBoundIn({ columns, count }: MessageSegment, uid: number): number {
+function lastUidIn({ columns, count, unread }: MessageSegment): number {
+  return unread === undefined ? (columns.uid[count - 1] ?? 0) : factOf(unread, 'lastUid')
+}
+
+function lowerBoundIn(segment: MessageSegment, uid: number): number {
+  const { columns, count, unread } = segment
+  if (unread !== undefined) {
+    if (uid <= factOf(unread, 'firstUid')) return 0
+    throw new UnreadError(segment.savedKey)
+  }
   let low = 0
   for (let high = count; low < high; ) {
     const middle = (low + high) >>> 1

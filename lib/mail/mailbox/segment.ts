@@ -10,10 +10,27 @@ const kinds = { u16: Uint16Array, u32: Uint32Array, f64: Float64Array } as const
 export type Layout = Readonly<Record<string, keyof typeof kinds>>
 export type Columns<L extends Layout> = { readonly [W in keyof L]: InstanceType<(typeof kinds)[L[W]]> }
 
+/** What a snapshot's head says of rows that it does not hold; which fact stands where is the matter of each list of segments. */
+export type SegmentFacts = readonly (number | Uint8Array)[]
+
 /** Where a segment lies in the Blobs, as of which change. */
 interface Saved {
   readonly key: string
   readonly revision: number
+  /** Absent where an older program wrote it. */
+  readonly facts: SegmentFacts | undefined
+}
+
+/** Somebody looked at rows that were not read: a state that was opened for filing has only what filing needs. */
+export class UnreadError extends Error {
+  override readonly name = 'UnreadError'
+  /** Of the blob that holds them. */
+  readonly key: string
+
+  constructor(key = '') {
+    super(`the rows of ${key} were not read`)
+    this.key = key
+  }
 }
 
 const leastCapacity = 8
@@ -27,12 +44,37 @@ export class Segment<L extends Layout> {
   #capacity: number
   #revision = 0
   #saved: Saved | undefined
+  #unread: SegmentFacts | undefined
 
   constructor(layout: L, limit: number, capacity = 0) {
     this.layout = layout
     this.limit = limit
     this.#capacity = Math.min(Math.max(capacity, leastCapacity), limit)
     this.columns = makeColumns(layout, this.#capacity)
+  }
+
+  /** Rows that stay in the Blobs until {@link fill}. Whoever looks at them gets an {@link UnreadError}. */
+  static unread<L extends Layout>(layout: L, limit: number, count: number, key: string, facts: SegmentFacts): Segment<L> {
+    const segment = new Segment(layout, limit)
+    segment.count = count
+    segment.columns = unreadColumns(layout, () => new UnreadError(key))
+    segment.#unread = facts
+    segment.#saved = { key, revision: segment.#revision, facts }
+    return segment
+  }
+
+  /** What is known of rows that are not here; undefined when they are. */
+  get unread(): SegmentFacts | undefined {
+    return this.#unread
+  }
+
+  /** Takes over the rows that were read for it. */
+  fill(read: Segment<L>): void {
+    if (this.#unread === undefined) return
+    if (read.count !== this.count) throw new Error(`a segment has ${read.count} rows instead of ${this.count}`)
+    this.columns = read.columns
+    this.#capacity = read.#capacity
+    this.#unread = undefined
   }
 
   get full(): boolean {
@@ -48,9 +90,14 @@ export class Segment<L extends Layout> {
     return this.#saved?.revision === this.#revision ? this.#saved.key : undefined
   }
 
+  /** Of the blob that holds these very rows. */
+  get savedFacts(): SegmentFacts | undefined {
+    return this.#saved?.revision === this.#revision ? this.#saved.facts : undefined
+  }
+
   /** `revision` is that of the rows which were written there. */
-  markSaved(key: string | undefined, revision: number): void {
-    this.#saved = key === undefined ? undefined : { key, revision }
+  markSaved(key: string | undefined, revision: number, facts?: SegmentFacts): void {
+    this.#saved = key === undefined ? undefined : { key, revision, facts }
   }
 
   touch(): void {
@@ -59,6 +106,7 @@ export class Segment<L extends Layout> {
 
   /** The index of a new row, to be filled by the caller. */
   add(): number {
+    if (this.#unread !== undefined) throw new UnreadError(this.savedKey)
     if (this.full) throw new Error('a segment is full')
     if (this.count === this.#capacity) this.#resize(Math.min(this.limit, this.#capacity * 2))
     this.touch()
@@ -84,6 +132,12 @@ export class Segment<L extends Layout> {
 function makeColumns<L extends Layout>(layout: L, capacity: number): Columns<L> {
   // Object.fromEntries forgets which word has which type; kinds[layout[word]] has just given it.
   return Object.fromEntries(Object.entries(layout).map(([word, kind]) => [word, new kinds[kind](capacity)])) as unknown as Columns<L>
+}
+
+function unreadColumns<L extends Layout>(layout: L, fault: () => UnreadError): Columns<L> {
+  const refuse = { enumerable: true, get: (): never => { throw fault() } }
+  // As in makeColumns, and nobody gets to see what the type promises.
+  return Object.defineProperties({}, Object.fromEntries(Object.keys(layout).map((word) => [word, refuse]))) as Columns<L>
 }
 
 /** The octets of each column in the order of the layout, copied, so that the segment may go on changing. Little-endian, as every machine Node runs on in practice. */

@@ -1,8 +1,9 @@
 /**
  * The octets of a snapshot: the folded state cut into segments. Pure; where the parts lie is snapshotKeeper's matter.
  *
- * A head names every mailbox and holds its small segments; large ones are blobs of their own, named by their key. A
- * segment of messages carries the flag sets it uses, so it stays true when others learn new ones.
+ * A head names every mailbox and holds its small segments, and those that still grow; large ones are blobs of their own, named by
+ * their key, with what filing has to know of them, so that a state for filing can be made of the head alone. A segment of messages
+ * carries the flag sets it uses, so it stays true when others learn new ones.
  *
  * Invariants: {@link freezeState} copies everything in one go, so a snapshot is of one sequence number; a snapshot of
  * another version is as good as none.
@@ -10,34 +11,43 @@
 import { Packr } from 'msgpackr'
 import type { Annotations } from './annotations.ts'
 import { Departed, departedLayout, departedLimit } from './departed.ts'
-import { DeliveryMemory, deliveryLayout, deliveryLimit } from './deliveryMemory.ts'
+import { deliveryFacts, DeliveryMemory, deliveryLayout, deliveryLimit } from './deliveryMemory.ts'
 import type { FlagSets } from './flagSets.ts'
 import { MailboxState } from './mailboxState.ts'
 import type { MailboxFacts } from './mailboxState.ts'
-import { MessageList, messageLayout, messageLimit } from './messageList.ts'
+import { messageFacts, MessageList, messageLayout, messageLimit } from './messageList.ts'
 import type { MessageSegment } from './messageList.ts'
-import type { Layout, Segment } from './segment.ts'
-import { packColumns, unpackColumns } from './segment.ts'
+import type { Layout, SegmentFacts } from './segment.ts'
+import { packColumns, Segment, unpackColumns } from './segment.ts'
+import { endsOf } from './segments.ts'
+import type { AnySegment } from './segments.ts'
 import { AccountState } from './state.ts'
 import { Vanished, vanishedLayout, vanishedLimit } from './vanished.ts'
 
-/** Version 1 knew neither rights nor annotations; what it wrote is read as an account without any. */
-const snapshotVersion = 2
-const readableVersions: readonly unknown[] = [1, snapshotVersion]
+/**
+ * Version 1 knew neither rights nor annotations; what it wrote is read as an account without any. Version 2 said nothing of its blobs
+ * but their keys: all of them have to be read.
+ */
+const snapshotVersion = 3
+const readableVersions: readonly unknown[] = [1, 2, snapshotVersion]
 
 /** Segments up to here lie in the head: a small account is one blob. */
 const inlineBytes = 16 * 1024
+/** So much of larger ones that will be written again soon lies there too: whoever files wants them, and a blob costs by the request. */
+const growingBytes = 320 * 1024
 
 const packr = new Packr({ useRecords: false })
 
 /** A segment in a snapshot: its rows and columns, the flag sets its flags column counts from, or the key of the blob that holds these. */
 type SegmentBody = readonly [count: number, columns: readonly Uint8Array[], flagSets: readonly (readonly string[])[] | null]
-type SegmentPlace = SegmentBody | string
+type SavedPlace = readonly [key: string, count: number, facts: SegmentFacts]
+type SegmentPlace = SegmentBody | SavedPlace | string
 
 /** A segment that has to be written, as it was when the state was frozen. */
 export interface FrozenPart {
-  readonly segment: Pick<Segment<Layout>, 'markSaved'>
+  readonly segment: Pick<AnySegment, 'markSaved'>
   readonly revision: number
+  readonly facts: SegmentFacts
   readonly bytes: Uint8Array
   /** Given once it is written. */
   key: string | undefined
@@ -63,15 +73,15 @@ type Head = readonly [
 
 export function freezeState(state: AccountState): FrozenState {
   const freezer = new Freezer(state.flagSets)
+  const deliveries = freezer.list(state.deliveries.segments, (segment) => freezer.plain(segment, deliveryFacts))
   const mailboxes = state.mailboxes().map((mailbox) => ({
     facts: [mailbox.id, mailbox.name, mailbox.specialUse, mailbox.createdAt, mailbox.uidValidity, mailbox.uidNext, mailbox.highestModSeq, mailbox.keywords()] as const,
-    messages: mailbox.messages.segments.map((segment) => freezer.messages(segment)),
-    vanished: mailbox.vanished.segments.map((segment) => freezer.plain(segment)),
+    messages: freezer.list(mailbox.messages.segments, (segment) => freezer.messages(segment)),
+    vanished: freezer.list(mailbox.vanished.segments, (segment) => freezer.plain(segment, endsOf)),
     acl: [...mailbox.acl],
     annotations: packAnnotations(mailbox.annotations),
   }))
-  const deliveries = state.deliveries.segments.map((segment) => freezer.plain(segment))
-  const departed = state.departed.segments.map((segment) => freezer.plain(segment))
+  const departed = freezer.list(state.departed.segments, (segment) => freezer.plain(segment, endsOf))
   const shares = [toBytes(Float64Array.from(state.shares.keys())), toBytes(Uint32Array.from(state.shares.values()))]
   const annotations = packAnnotations(state.annotations)
   const { sequence, time, lastUidValidity } = state
@@ -83,7 +93,8 @@ export function freezeState(state: AccountState): FrozenState {
       const keys: string[] = []
       const place = (frozen: () => SegmentPlace): SegmentPlace => {
         const one = frozen()
-        if (typeof one === 'string') keys.push(one)
+        const key = keyOfPlace(one)
+        if (key !== undefined) keys.push(key)
         return one
       }
       const packed = mailboxes.map((mailbox): PackedMailbox => [...mailbox.facts, mailbox.messages.map(place), mailbox.vanished.map(place), mailbox.acl, mailbox.annotations])
@@ -105,13 +116,22 @@ function thawAnnotations(annotations: Annotations, packed: readonly PackedAnnota
 class Freezer {
   readonly parts: FrozenPart[] = []
   readonly #sets: FlagSets
+  #growingLeft = growingBytes
+  #grows = false
 
   constructor(sets: FlagSets) {
     this.#sets = sets
   }
 
+  list<S extends AnySegment>(segments: readonly S[], freeze: (segment: S) => () => SegmentPlace): (() => SegmentPlace)[] {
+    return segments.map((segment, place) => {
+      this.#grows = place === segments.length - 1 && !segment.full
+      return freeze(segment)
+    })
+  }
+
   messages(segment: MessageSegment): () => SegmentPlace {
-    return this.#freeze(segment, () => {
+    return this.#freeze(segment, () => messageFacts(segment, this.#sets), () => {
       const columns = packColumns(segment)
       const local = new Map<number, number>()
       const flags = new Uint32Array(segment.count)
@@ -126,21 +146,29 @@ class Freezer {
     })
   }
 
-  plain<L extends Layout>(segment: Segment<L>): () => SegmentPlace {
-    return this.#freeze(segment, () => [segment.count, packColumns(segment), null])
+  plain<L extends Layout>(segment: Segment<L>, facts: (segment: Segment<L>) => SegmentFacts): () => SegmentPlace {
+    return this.#freeze(segment, () => facts(segment), () => [segment.count, packColumns(segment), null])
   }
 
-  #freeze<L extends Layout>(segment: Segment<L>, copy: () => SegmentBody): () => SegmentPlace {
-    const { savedKey } = segment
-    if (savedKey !== undefined) return () => savedKey
+  #freeze(segment: AnySegment, factsOf: () => SegmentFacts, copy: () => SegmentBody): () => SegmentPlace {
+    const { savedKey, savedFacts, count } = segment
+    const facts = savedFacts ?? factsOf()
+    if (savedKey !== undefined) return () => [savedKey, count, facts]
     const body = copy()
-    if (body[1].reduce((sum, column) => sum + column.length, 0) <= inlineBytes) return () => body
-    const part: FrozenPart = { segment, revision: segment.revision, bytes: packr.pack(body), key: undefined }
+    if (this.#isInline(body[1].reduce((sum, column) => sum + column.length, 0))) return () => body
+    const part: FrozenPart = { segment, revision: segment.revision, facts, bytes: packr.pack(body), key: undefined }
     this.parts.push(part)
     return () => {
       if (part.key === undefined) throw new Error('a part of a snapshot is not written')
-      return part.key
+      return [part.key, count, facts]
     }
+  }
+
+  #isInline(bytes: number): boolean {
+    if (bytes <= inlineBytes) return true
+    if (!this.#grows || bytes > this.#growingLeft) return false
+    this.#growingLeft -= bytes
+    return true
   }
 }
 
@@ -157,13 +185,47 @@ export function unpackHead(bytes: Uint8Array): Head {
   return head
 }
 
-/** The keys of a snapshot's blobs besides its head. */
-export function partKeys(head: Head): string[] {
+/** Every place of a segment by the list it stands in, as {@link listedSegments} names them. */
+function* listedPlaces(head: Head): Generator<readonly [list: string, place: SegmentPlace]> {
   const [, , , , , , , , mailboxes, deliveries, departed] = head
-  return [...mailboxes.flatMap((mailbox) => [...mailbox[8], ...mailbox[9]]), ...deliveries, ...departed].filter((place) => typeof place === 'string')
+  for (const mailbox of mailboxes) {
+    for (const place of mailbox[8]) yield [`messages ${mailbox[0]}`, place]
+    for (const place of mailbox[9]) yield [`vanished ${mailbox[0]}`, place]
+  }
+  for (const place of deliveries) yield ['deliveries', place]
+  for (const place of departed) yield ['departed', place]
 }
 
-/** `parts` holds the octets of every {@link partKeys}. @throws when something does not fit */
+function keyOfPlace(place: SegmentPlace): string | undefined {
+  if (typeof place === 'string') return place
+  return typeof place[0] === 'string' ? place[0] : undefined
+}
+
+/** The keys of a snapshot's blobs besides its head. */
+export function partKeys(head: Head): string[] {
+  return [...listedPlaces(head)].map(([, place]) => keyOfPlace(place)).filter((key) => key !== undefined)
+}
+
+/** Those that a state for filing cannot do without: an older program said nothing of them in the head. */
+export function unexplainedKeys(head: Head): string[] {
+  return [...listedPlaces(head)].map(([, place]) => place).filter((place) => typeof place === 'string')
+}
+
+/** Which rows each blob holds ({@link rowsName}), for those who have the same rows. */
+export function savedRows(head: Head): Map<string, string> {
+  return new Map([...listedPlaces(head)].flatMap(([list, place]) => (isSaved(place) ? [[rowsName(list, place[1], place[2]), place[0]] as const] : [])))
+}
+
+/** The same for the same rows of the same list. */
+export function rowsName(list: string, count: number, facts: SegmentFacts): string {
+  return `${list} ${packr.pack([count, facts]).toString('base64')}`
+}
+
+function isSaved(place: SegmentPlace): place is SavedPlace {
+  return typeof place !== 'string' && typeof place[0] === 'string'
+}
+
+/** `parts` holds the octets of {@link partKeys}; rows of other blobs stay unread. @throws when something does not fit */
 export function thawState(head: Head, parts: ReadonlyMap<string, Uint8Array>): AccountState {
   const [, sequence, time, lastUidValidity, spellings, subscriptions, vacated, shares, mailboxes, deliveries, departed, annotations = []] = head
   const thaw = <L extends Layout>(layout: L, limit: number) => (place: SegmentPlace) => thawSegment(layout, limit, place, parts).segment
@@ -193,17 +255,46 @@ function thawShares(state: AccountState, [keyBytes, countBytes]: readonly Uint8A
 }
 
 function thawSegment<L extends Layout>(layout: L, limit: number, place: SegmentPlace, parts: ReadonlyMap<string, Uint8Array>): { segment: Segment<L>; flagSets: SegmentBody[2] } {
-  const body = typeof place === 'string' ? (packr.unpack(parts.get(place) ?? Buffer.alloc(0)) as SegmentBody) : place
-  const [count, columns, flagSets] = body
-  const segment = unpackColumns(layout, limit, count, columns)
-  if (typeof place === 'string') segment.markSaved(place, segment.revision)
-  return { segment, flagSets }
+  const key = keyOfPlace(place)
+  const facts = isSaved(place) ? place[2] : undefined
+  if (key === undefined) return thawBody(layout, limit, place as SegmentBody)
+  const bytes = parts.get(key)
+  if (bytes === undefined && isSaved(place)) return { segment: Segment.unread(layout, limit, place[1], key, place[2]), flagSets: null }
+  const thawed = thawBody(layout, limit, packr.unpack(bytes ?? Buffer.alloc(0)) as SegmentBody)
+  thawed.segment.markSaved(key, thawed.segment.revision, facts)
+  return thawed
+}
+
+function thawBody<L extends Layout>(layout: L, limit: number, [count, columns, flagSets]: SegmentBody): { segment: Segment<L>; flagSets: SegmentBody[2] } {
+  return { segment: unpackColumns(layout, limit, count, columns), flagSets }
 }
 
 function thawMessages(sets: FlagSets, place: SegmentPlace, parts: ReadonlyMap<string, Uint8Array>): MessageSegment {
   const { segment, flagSets } = thawSegment(messageLayout, messageLimit, place, parts)
-  const ids = (flagSets ?? []).map((flags) => sets.intern(flags))
-  const { flags } = segment.columns
-  for (let row = 0; row < segment.count; row++) flags[row] = ids[flags[row] ?? 0] ?? 0
+  if (segment.unread === undefined) internFlags(sets, segment, flagSets)
   return segment
+}
+
+function internFlags(sets: FlagSets, { columns: { flags }, count }: MessageSegment, flagSets: SegmentBody[2]): void {
+  const ids = (flagSets ?? []).map((set) => sets.intern(set))
+  for (let row = 0; row < count; row++) flags[row] = ids[flags[row] ?? 0] ?? 0
+}
+
+/** Rows that were left unread come into their place. `bytes` are those of its blob. @throws when they do not fit */
+export function fillUnread(state: AccountState, wanted: AnySegment, bytes: Uint8Array): void {
+  const body = packr.unpack(bytes) as SegmentBody
+  for (const { messages, vanished } of state.mailboxes()) {
+    fillIn(messages.segments, wanted, () => {
+      const { segment, flagSets } = thawBody(messageLayout, messageLimit, body)
+      internFlags(state.flagSets, segment, flagSets)
+      return segment
+    })
+    fillIn(vanished.segments, wanted, () => thawBody(vanishedLayout, vanishedLimit, body).segment)
+  }
+  fillIn(state.deliveries.segments, wanted, () => thawBody(deliveryLayout, deliveryLimit, body).segment)
+  fillIn(state.departed.segments, wanted, () => thawBody(departedLayout, departedLimit, body).segment)
+}
+
+function fillIn<L extends Layout>(segments: readonly Segment<L>[], wanted: AnySegment, read: () => Segment<L>): void {
+  for (const segment of segments) if (segment === wanted) segment.fill(read())
 }

@@ -1,9 +1,10 @@
 /**
  * When and where snapshots are written.
  *
- * A row beside the entries points to the latest head. Whoever has folded enough since then writes the next one: first
- * the changed segments, then the head, then the pointer, put only if it still is what this process read. Who loses that
- * race takes his blobs back and forgets which segments he thought written, for the winner may have deleted them.
+ * A row beside the entries points to the latest head. Whoever has folded enough since then writes the next one, unless another
+ * process has done so: first the changed segments, then the head, then the pointer, put only if it still is what this process read.
+ * Who loses that race takes his blobs back and goes over to the winner's, who may have deleted those of before: a segment with the
+ * same rows counts as written there.
  *
  * Invariants: the log does not depend on snapshots, so a failure here is logged and nothing else; blobs of the snapshot
  * before are deleted only when the pointer no longer leads to them.
@@ -14,12 +15,14 @@ import { errorFields } from '#lib/base/log.ts'
 import type { Clock } from '#lib/base/clock.ts'
 import type { Log } from '#lib/base/log.ts'
 import { BlobMissingError } from '#lib/engine/ports.ts'
-import type { Blobs, Table } from '#lib/engine/ports.ts'
+import type { Blobs, RowKey, Table } from '#lib/engine/ports.ts'
 import type { Config } from '#lib/config.ts'
 import { packBytes, unpackBytes } from '#lib/mail/transit/content.ts'
 import { newQueueId } from '#lib/mail/transit/queueId.ts'
 import { partitionOf, snapshotPrefix, snapshotSort } from './logKeys.ts'
-import { freezeState, partKeys, thawState, unpackHead } from './snapshot.ts'
+import { listedSegments } from './segments.ts'
+import type { AnySegment } from './segments.ts'
+import { fillUnread, freezeState, partKeys, rowsName, savedRows, thawState, unexplainedKeys, unpackHead } from './snapshot.ts'
 import type { FrozenState } from './snapshot.ts'
 import type { AccountState } from './state.ts'
 
@@ -57,17 +60,25 @@ export class SnapshotKeeper {
     this.#accountId = accountId
   }
 
-  /** The state of the latest snapshot; undefined when there is none. @throws when it cannot be read */
-  async load(pointer: Uint8Array | undefined): Promise<AccountState | undefined> {
+  /** The state of the latest snapshot; undefined when there is none. For `filing`, rows stay unread ({@link readRows}). @throws when it cannot be read */
+  async load(pointer: Uint8Array | undefined, filing = false): Promise<AccountState | undefined> {
     this.#pointer = pointer
     if (pointer === undefined) return undefined
     const { headKey } = readPointer(pointer)
     const head = unpackHead(await this.#read(headKey))
     const keys = partKeys(head)
     const parts = new Map<string, Uint8Array>()
-    await inGroups(keys, async (key) => parts.set(key, await this.#read(key)))
+    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, await this.#read(key)))
     this.#keys = new Set([headKey, ...keys])
     return thawState(head, parts)
+  }
+
+  /** Reads rows that were left unread. @throws {BlobMissingError} when another process has replaced them */
+  async readRows(state: AccountState, segments: readonly AnySegment[]): Promise<void> {
+    await inGroups(segments, async (segment) => {
+      const { savedKey } = segment
+      if (segment.unread !== undefined && savedKey !== undefined) fillUnread(state, segment, await this.#read(savedKey))
+    })
   }
 
   /** Of all blobs that the snapshot consists of which was loaded or written last. */
@@ -75,12 +86,12 @@ export class SnapshotKeeper {
     return this.#keys
   }
 
-  /** Counts entries; starts a snapshot when there have been enough. */
-  folded(state: AccountState, sizeBytes: number, entries = 1): void {
+  /** Counts entries; starts a snapshot when there have been `enough`. */
+  folded(state: AccountState, sizeBytes: number, entries = 1, enough = Infinity): void {
     this.#entries += entries
     this.#bytes += sizeBytes
     const { snapshotEntries, snapshotBytes } = this.#deps.settings
-    if (snapshotEntries === 0 || (this.#entries < snapshotEntries && this.#bytes < snapshotBytes)) return
+    if (snapshotEntries === 0 || (this.#entries < Math.min(enough, snapshotEntries) && this.#bytes < snapshotBytes)) return
     this.#work ??= this.#writeSoon(state)
   }
 
@@ -94,11 +105,23 @@ export class SnapshotKeeper {
     await this.#write(state)
   }
 
+  /** Another process has written one since, so near that another is not wanted yet. */
+  async #isOvertaken(state: AccountState): Promise<boolean> {
+    const pointer = await this.#deps.table.get(pointerOf(this.#accountId))
+    if (pointer === undefined || this.#pointer === undefined || Buffer.compare(pointer, this.#pointer) === 0) return false
+    await this.#follow(state, pointer)
+    const since = state.sequence - readPointer(pointer).sequence
+    if (since >= this.#deps.settings.snapshotEntries) return false
+    this.#entries = since
+    this.#bytes = 0
+    return true
+  }
+
   async #writeSoon(state: AccountState): Promise<void> {
     try {
       // A tail being folded and changes that wait come first.
       await turn()
-      await this.#write(state)
+      if (!(await this.#isOvertaken(state))) await this.#write(state)
     } catch (error) {
       this.#deps.log.warn('snapshot-failed', { account: this.#accountId, ...errorFields(error) })
     } finally {
@@ -109,6 +132,7 @@ export class SnapshotKeeper {
   async #write(state: AccountState): Promise<void> {
     this.#entries = 0
     this.#bytes = 0
+    this.#demandKept(state)
     const frozen = freezeState(state)
     const written: string[] = []
     try {
@@ -119,7 +143,7 @@ export class SnapshotKeeper {
       throw error
     }
     await this.#delete(written)
-    await this.#yieldTo(state)
+    await this.#follow(state, await this.#deps.table.get(pointerOf(this.#accountId)))
   }
 
   async #put(frozen: FrozenState, written: string[]): Promise<boolean> {
@@ -135,9 +159,9 @@ export class SnapshotKeeper {
     written.push(headKey)
     await this.#store(headKey, head.bytes, frozen.sequence)
     const pointer = packr.pack([pointerVersion, frozen.sequence, headKey])
-    const { committed } = await this.#deps.table.commit([{ put: { partition: partitionOf(this.#accountId), sort: snapshotSort }, value: pointer, onlyIf: this.#pointer === undefined ? 'absent' : { equals: this.#pointer } }])
+    const { committed } = await this.#deps.table.commit([{ put: pointerOf(this.#accountId), value: pointer, onlyIf: this.#pointer === undefined ? 'absent' : { equals: this.#pointer } }])
     if (!committed) return false
-    for (const part of frozen.parts) part.segment.markSaved(part.key, part.revision)
+    for (const part of frozen.parts) part.segment.markSaved(part.key, part.revision, part.facts)
     const old = [...this.#keys]
     this.#pointer = pointer
     this.#keys = new Set([headKey, ...head.keys])
@@ -145,14 +169,30 @@ export class SnapshotKeeper {
     return true
   }
 
-  /** Another process wrote a snapshot: only its blobs are sure to be there. */
-  async #yieldTo(state: AccountState): Promise<void> {
-    for (const segment of allSegments(state)) segment.markSaved(undefined, 0)
+  /** Another process wrote a snapshot, or none is there any more: only what the pointer leads to is sure to be kept. */
+  async #follow(state: AccountState, pointer: Uint8Array | undefined): Promise<void> {
+    this.#pointer = pointer
     this.#keys = new Set()
-    this.#pointer = await this.#deps.table.get({ partition: partitionOf(this.#accountId), sort: snapshotSort })
-    if (this.#pointer === undefined) return
-    const { headKey } = readPointer(this.#pointer)
-    this.#keys = new Set([headKey, ...partKeys(unpackHead(await this.#read(headKey)))])
+    const segments = [...listedSegments(state)]
+    // What was never read has nowhere to be written from: it keeps its old key.
+    for (const { segment } of segments) if (segment.unread === undefined) segment.markSaved(undefined, 0)
+    if (pointer === undefined) return
+    const { headKey } = readPointer(pointer)
+    const head = unpackHead(await this.#read(headKey))
+    const saved = savedRows(head)
+    for (const { list, segment, facts } of segments) {
+      const known = segment.unread ?? facts()
+      const key = saved.get(rowsName(list, segment.count, known))
+      if (key !== undefined) segment.markSaved(key, segment.revision, known)
+    }
+    this.#keys = new Set([headKey, ...partKeys(head)])
+  }
+
+  /** A head must not lead to what another process has deleted. */
+  #demandKept(state: AccountState): void {
+    for (const { segment } of listedSegments(state)) {
+      if (segment.unread !== undefined && !this.#keys.has(segment.savedKey ?? '')) throw new Error('another process has replaced rows that were not read')
+    }
   }
 
   async #store(key: string, bytes: Uint8Array, sequence: number): Promise<void> {
@@ -175,20 +215,20 @@ export class SnapshotKeeper {
   }
 }
 
+function pointerOf(accountId: string): RowKey {
+  return { partition: partitionOf(accountId), sort: snapshotSort }
+}
+
+/** Of the entry that a snapshot stands for. @throws for another version */
+export function snapshotSequence(pointer: Uint8Array): number {
+  return readPointer(pointer).sequence
+}
+
 /** @throws for another version */
 function readPointer(bytes: Uint8Array): Pointer {
   const [version, sequence, headKey] = packr.unpack(bytes) as readonly unknown[]
   if (version !== pointerVersion || typeof sequence !== 'number' || typeof headKey !== 'string') throw new Error(`the pointer to a snapshot has version ${String(version)}, this program reads version ${pointerVersion}`)
   return { sequence, headKey }
-}
-
-function* allSegments(state: AccountState) {
-  for (const mailbox of state.mailboxes()) {
-    yield* mailbox.messages.segments
-    yield* mailbox.vanished.segments
-  }
-  yield* state.deliveries.segments
-  yield* state.departed.segments
 }
 
 async function inGroups<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {

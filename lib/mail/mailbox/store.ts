@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { AccountLog } from './accountLog.ts'
 import type { MailDeps } from './accountLog.ts'
 import { eraseAccount } from './erase.ts'
-import { loadAccount } from './load.ts'
+import { loadAccount, loadForFiling } from './load.ts'
 import { inbox } from './mailboxName.ts'
 import { MailboxRefusal } from './refusal.ts'
 import type { AccountState } from './state.ts'
@@ -53,7 +53,18 @@ export class MailStore {
 
   /** Up to date; `release` it when done. @throws {EntryFormatError} when its log cannot be read; {MailboxRefusal} NONEXISTENT when it was deleted */
   async open(accountId: string): Promise<AccountMail> {
-    const mail = await this.#hold(accountId)
+    return await this.#begun(await this.#hold(accountId, true))
+  }
+
+  /**
+   * The same with no more read than filing needs, so that it costs the same whatever the account holds: appendMessage may be called,
+   * mailboxes and their counts may be looked at, messages may not. @throws as {@link open}
+   */
+  async openForFiling(accountId: string): Promise<AccountMail> {
+    return await this.#begun(await this.#hold(accountId, false))
+  }
+
+  async #begun(mail: AccountMail): Promise<AccountMail> {
     try {
       // A log may have begun with something that its account sent.
       if (mail.state.mailboxCount === 0) await begin(mail.log)
@@ -67,7 +78,7 @@ export class MailStore {
   /** For housekeeping: begins no account that is not there (undefined), and leaves none in memory that was not. @throws as {@link open} */
   async visit<T>(accountId: string, work: (account: AccountMail) => Promise<T>): Promise<T | undefined> {
     const wasKept = this.#accounts.has(accountId)
-    const mail = await this.#hold(accountId)
+    const mail = await this.#hold(accountId, true)
     try {
       return mail.state.sequence === 0 ? undefined : await work(mail)
     } finally {
@@ -76,15 +87,16 @@ export class MailStore {
     }
   }
 
-  async #hold(accountId: string): Promise<AccountMail> {
+  async #hold(accountId: string, whole: boolean): Promise<AccountMail> {
     const known = this.#accounts.get(accountId)
-    const kept = known ?? { opening: this.#openLog(accountId), users: 0 }
+    const kept = known ?? { opening: this.#openLog(accountId, whole), users: 0 }
     this.#accounts.delete(accountId)
     this.#accounts.set(accountId, kept)
     kept.users++
     const mail = await this.#take(accountId, kept)
     try {
       if (known !== undefined) await mail.refresh()
+      if (whole) await mail.log.readAll()
     } catch (error) {
       mail.release()
       // A log that ended or broke is no use to the next one either.
@@ -136,8 +148,8 @@ export class MailStore {
     }
   }
 
-  async #openLog(accountId: string): Promise<Opened> {
-    const { state, snapshots } = await loadAccount(this.#deps, accountId)
+  async #openLog(accountId: string, whole: boolean): Promise<Opened> {
+    const { state, snapshots } = await (whole ? loadAccount : loadForFiling)(this.#deps, accountId)
     const log = new AccountLog(this.#deps, accountId, this.#writer, state, snapshots)
     return { log, watch: new Watch(log), index: new MailIndex(this.#deps, accountId, this.#segments) }
   }
@@ -159,7 +171,7 @@ export class MailStore {
       const opened = await kept.opening.catch(() => undefined)
       if (opened === undefined || kept.users > 0) continue
       accounts++
-      messages += opened.log.state.messageCount
+      messages += opened.log.whole ? opened.log.state.messageCount : 0
       // The one used last stays whatever its size: a note for it would read it all anew, and so would the next.
       if (opened.log.idle && (accounts > idleAccounts || (accounts > 1 && messages > idleMessages)) && this.#accounts.get(accountId) === kept) this.#accounts.delete(accountId)
     }

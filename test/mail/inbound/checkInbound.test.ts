@@ -315,8 +315,8 @@ test('NOTIFY=SUCCESS hears of delivery, of expansion, and passes on through an a
 test('a fault fails its own note only, and is logged whole', async () => {
   const stage = await openStage()
   const bert = await stage.directory.user('bert@ours.example')
-  const opened = stage.mail.open.bind(stage.mail)
-  stage.mail.open = (id) => (id === bert?.id ? Promise.reject(new EngineUnavailableError('throttled')) : opened(id))
+  const opened = stage.mail.openForFiling.bind(stage.mail)
+  stage.mail.openForFiling = (id) => (id === bert?.id ? Promise.reject(new EngineUnavailableError('throttled')) : opened(id))
   const answers = await stage.check([asNote(inbound({ queueId: 'Q1' })), asNote(inbound({ queueId: 'Q2', envelope: envelope('a@sender.example', 'bert@ours.example') })), { id: 'Q3', body: Buffer.from('rubbish'), receives: 1, sentAt: 0 }])
   assert.deepEqual(answers.map(({ kind }) => kind), ['done', 'failed', 'failed'])
   assert.deepEqual(events(stage, 'check-failed').map(({ note }) => note), ['Q3', 'Q2'])

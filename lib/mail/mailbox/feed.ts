@@ -6,4 +6,6 @@ export interface EntryFeed {
   rows(accountId: string, sequence: number): readonly Change[]
   /** The entry is there. */
   told(): void
+  /** The first entry that somebody still has to be told of: from there on none is taken out of the log. Infinity when there is none. */
+  heldFrom?(accountId: string): Promise<number>
 }

@@ -4,6 +4,7 @@
 import { errorFields } from '#lib/base/log.ts'
 import type { MailDeps } from './accountLog.ts'
 import type { MailStore } from './store.ts'
+import { compactAccount } from './compact.ts'
 import { sweepAccount } from './sweep.ts'
 import { readTurns, takeTurn } from './sweepTurns.ts'
 import type { Turn } from './sweepTurns.ts'
@@ -57,8 +58,12 @@ function nextTurn({ settings }: SweeperDeps, turn: Turn | undefined, now: number
 
 async function sweepOne({ store, log }: SweeperDeps, accountId: string, strays: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
-    const swept = await store.visit(accountId, (account) => sweepAccount(account, { strays, ...(signal === undefined ? {} : { signal }) }))
-    if (swept !== undefined && swept.messages + swept.strays > 0) log.info('swept', { account: accountId, ...swept })
+    const swept = await store.visit(accountId, async (account) => {
+      const { messages, strays: blobs } = await sweepAccount(account, { strays, ...(signal === undefined ? {} : { signal }) })
+      // Reads as much as the search for strays does, so it has its turns.
+      return { messages, strays: blobs, entries: strays ? await compactAccount(account, { signal }) : 0 }
+    })
+    if (swept !== undefined && swept.messages + swept.strays + swept.entries > 0) log.info('swept', { account: accountId, ...swept })
   } catch (error) {
     log.warn('sweep-failed', { account: accountId, ...errorFields(error) })
   }

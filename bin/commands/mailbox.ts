@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { systemClock } from '#lib/base/clock.ts'
 import { showAddress } from '#lib/formats/address/address.ts'
 import type { Account } from '#lib/mail/accounts/directory.ts'
 import { checkAccount } from '#lib/mail/mailbox/check.ts'
@@ -7,8 +6,8 @@ import type { CheckedAccount, CheckProgress } from '#lib/mail/mailbox/check.ts'
 import { EntryFormatError } from '#lib/mail/mailbox/entry.ts'
 import { readState } from '#lib/mail/mailbox/load.ts'
 import { MailboxRefusal } from '#lib/mail/mailbox/refusal.ts'
-import type { SnapshotDeps } from '#lib/mail/mailbox/snapshotKeeper.ts'
 import { AccountState } from '#lib/mail/mailbox/state.ts'
+import { chosenAccounts, demandSomeone, demandUser, mailDeps } from '../accounts.ts'
 import { CommandError } from '../commandError.ts'
 import { printJson, printRows, showBytes } from '../output.ts'
 import type { Output } from '../output.ts'
@@ -16,6 +15,8 @@ import { outputOf, withPlace } from '../options.ts'
 import type { PlaceOptions } from '../options.ts'
 import { inPlace } from '../place.ts'
 import type { Place } from '../place.ts'
+import { Progress } from '../progress.ts'
+import { addExportCommand } from './mailboxExport.ts'
 import { addReindexCommand } from './mailboxReindex.ts'
 import { addShareCommands } from './mailboxShares.ts'
 
@@ -31,6 +32,7 @@ export function addMailboxCommands(program: Command): void {
     .option('--all', 'every account')
     .action(checkMailboxes)
   addReindexCommand(mailbox)
+  addExportCommand(mailbox)
 }
 
 // ---------------------------------------------------------------- list
@@ -122,14 +124,14 @@ function showQuota(quota: number | null): string {
 // ---------------------------------------------------------------- check
 
 async function checkMailboxes(users: readonly string[], options: CheckOptions): Promise<void> {
-  if (users.length === 0 && options.all !== true) throw new CommandError('name one user or more, or say --all')
+  demandSomeone(users, options.all)
   const output = outputOf(options)
   const checked = await inPlace(options, async (place) => {
     const done = []
-    for (const account of await chosen(place, users, options.all === true)) {
+    for (const account of await chosenAccounts(place, users, options.all)) {
       const user = showAddress(account.address)
       const progress = new Progress(user)
-      const result = await checkAccount(mailDeps(place), account.id, (step) => progress.show(step)).finally(() => progress.clear())
+      const result = await checkAccount(mailDeps(place), account.id, ({ stage, done: read, total }) => progress.show(read, total, stages[stage])).finally(() => progress.clear())
       if (!output.json) tell(output, user, result)
       done.push({ user, ...result })
     }
@@ -137,13 +139,6 @@ async function checkMailboxes(users: readonly string[], options: CheckOptions): 
   })
   if (output.json) printJson(output, checked)
   if (checked.some(({ problems }) => problems.length > 0)) process.exitCode = 1
-}
-
-async function chosen(place: Place, users: readonly string[], all: boolean): Promise<Account[]> {
-  if (all) return await place.directory.listUsers()
-  const accounts: Account[] = []
-  for (const user of users) accounts.push(await demandUser(place, user))
-  return accounts
 }
 
 function tell(output: Output, user: string, { problems, untold, entries, messages, contents }: CheckedAccount): void {
@@ -154,37 +149,3 @@ function tell(output: Output, user: string, { problems, untold, entries, message
 }
 
 const stages: Readonly<Record<CheckProgress['stage'], string>> = { log: 'log entries', contents: 'contents', strays: 'blobs nobody refers to' }
-const showEveryMs = 100
-
-/** One line on a terminal, written over and over; nothing elsewhere. */
-class Progress {
-  readonly #user: string
-  #shownAt = 0
-
-  constructor(user: string) {
-    this.#user = user
-  }
-
-  show({ stage, done, total }: CheckProgress): void {
-    const now = systemClock.now()
-    if (!process.stderr.isTTY || now - this.#shownAt < showEveryMs) return
-    this.#shownAt = now
-    process.stderr.write(`\r\u001b[K${this.#user}: ${done}${total === undefined ? '' : ` of ${total}`} ${stages[stage]}`)
-  }
-
-  clear(): void {
-    if (this.#shownAt > 0) process.stderr.write('\r\u001b[K')
-  }
-}
-
-// ---------------------------------------------------------------- both
-
-function mailDeps({ engine, log, config }: Place): SnapshotDeps {
-  return { table: engine.table, blobs: engine.blobs, clock: systemClock, log, settings: config.mailbox }
-}
-
-async function demandUser({ directory }: Place, user: string): Promise<Account> {
-  const account = await directory.user(user)
-  if (account === undefined) throw new CommandError(`there is no user ${user}`)
-  return account
-}

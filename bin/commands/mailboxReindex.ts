@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { showAddress } from '#lib/formats/address/address.ts'
 import { forgetIndexes } from '#lib/mail/mailbox/textIndex/forget.ts'
-import { CommandError } from '../commandError.ts'
+import { demandUser } from '../accounts.ts'
 import { outputOf, withPlace } from '../options.ts'
 import type { PlaceOptions } from '../options.ts'
 import { say } from '../output.ts'
@@ -22,7 +22,6 @@ async function reindex(users: readonly string[], options: PlaceOptions): Promise
 }
 
 async function forgetOne(place: Place, user: string): Promise<{ user: string; pieces: number }> {
-  const account = await place.directory.user(user)
-  if (account === undefined) throw new CommandError(`there is no user ${user}`)
+  const account = await demandUser(place, user)
   return { user: showAddress(account.address), pieces: await forgetIndexes(place.engine, account.id) }
 }

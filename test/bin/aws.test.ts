@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { CreateEventBusCommand, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge'
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import { systemClock } from '#lib/base/clock.ts'
+import { makeLog } from '#lib/base/log.ts'
 import { defaultConfig } from '#lib/config.ts'
 import { makeEventBridgeClient } from '#lib/engine/aws/eventBus.ts'
 import { makeSignedCall } from '#lib/engine/aws/signedCall.ts'
+import { appendMessage } from '#lib/mail/mailbox/append.ts'
 import { makeRecordChanges } from '#lib/mail/mailbox/record.ts'
+import { MailStore } from '#lib/mail/mailbox/store.ts'
 import { namesOf } from '#lib/stacks/names.ts'
 import { makeAccount } from '../engine/aws/account.ts'
 import type { Account } from '../engine/aws/account.ts'
@@ -95,6 +101,21 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
     const { Messages: [message] = [] } = await account.clients.sqs.send(new ReceiveMessageCommand({ QueueUrl }))
     const { detail, ...outside } = JSON.parse(message?.Body ?? '{}') as { detail: { account: string; type: string }; 'detail-type': string; source: string }
     assert.deepEqual([outside.source, outside['detail-type'], detail.type, detail.account], ['pennypost', 'submitted', 'submitted', user?.account])
+  })
+
+  it('take a whole account along', async () => {
+    const engine = await account.open()
+    const config = defaultConfig()
+    const store = new MailStore({ ...engine, clock: systemClock, log: makeLog(() => undefined, { now: () => 0 }), settings: config.mailbox })
+    const [user] = (await run(['--aws', '--stack', 'ours', 'mailbox', 'list', 'alice@ours.test', '--json'])).json<{ account: string }[]>()
+    const alice = await store.open(user?.account ?? '')
+    for (const subject of ['one', 'two']) await appendMessage(alice, { mailboxId: alice.state.mailbox('INBOX')?.id ?? '', flags: [], content: Buffer.from(`Subject: ${subject}\r\n\r\n`), crlf: true })
+    await store.close()
+    await engine.close()
+    const to = join(program.data, 'taken')
+    const ran = await run(['--aws', '--stack', 'ours', 'mailbox', 'export', '--all', '--to', to, '--format', 'mbox'])
+    assert.deepEqual([ran.code, ran.stderr], [0, ''])
+    assert.deepEqual([...readFileSync(join(to, 'alice@ours.test/INBOX.mbox'), 'utf8').matchAll(/^Subject: (.*)$/gm)].map(([, subject]) => subject), ['one', 'two'])
   })
 
   it('say in a sentence what is not there', async () => {

@@ -24,7 +24,6 @@ function* segmentsOf(state: AccountState, change: Change): Generator<AnySegment>
       if (change.deliveryId !== null) yield* state.deliveries.unreadFor(change.deliveryId)
       if (change.restores !== undefined) yield* state.departed.segments
       yield* growing(state.deliveries.segments)
-      if (change.restores !== undefined) yield* state.departed.segments
       yield* growing(state.mailboxById(change.mailbox)?.messages.segments)
       return
     case 'flags':

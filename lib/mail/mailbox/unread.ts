@@ -3,7 +3,7 @@
  *
  * Invariant: once these rows are there, {@link applyEntry} folds the entry as it would fold it into a whole state.
  */
-import type { Change } from './entry.ts'
+import type { Change, FileChange, SettleChange } from './entry.ts'
 import { factOf, messageLimit } from './messageList.ts'
 import type { MessageList, MessageSegment } from './messageList.ts'
 import type { MailboxState } from './mailboxState.ts'
@@ -21,21 +21,14 @@ export function unreadFor(state: AccountState, changes: readonly Change[]): AnyS
 function* segmentsOf(state: AccountState, change: Change): Generator<AnySegment> {
   switch (change.kind) {
     case 'file':
-      if (change.deliveryId !== null) yield* state.deliveries.unreadFor(change.deliveryId)
-      if (change.restores !== undefined) yield* state.departed.segments
-      yield* growing(state.deliveries.segments)
-      yield* growing(state.mailboxById(change.mailbox)?.messages.segments)
+      yield* filed(state, change)
       return
     case 'flags':
       yield* touched(state.mailboxById(change.mailbox), change.uids)
       return
     case 'copy':
-      yield* touched(state.mailboxById(change.from), change.uids)
-      yield* growing(state.mailboxById(change.to)?.messages.segments)
-      return
     case 'move':
-      yield* leaving(state.mailboxById(change.from), change.uids)
-      yield* growing(state.mailboxById(change.to)?.messages.segments)
+      yield* poured(state, change)
       return
     case 'expunge':
       yield* growing(state.departed.segments)
@@ -43,10 +36,10 @@ function* segmentsOf(state: AccountState, change: Change): Generator<AnySegment>
       return
     case 'delete':
       yield* growing(state.departed.segments)
-      yield* state.mailboxById(change.mailbox)?.messages.segments ?? []
+      yield* segmentsIn(state, change.mailbox)
       return
     case 'settle':
-      for (const { mailbox, messages } of change.mailboxes) for (const { uids } of messages) yield* touched(state.mailboxById(mailbox), uids)
+      yield* settled(state, change)
       return
     case 'sweep':
       yield* state.departed.segments
@@ -63,8 +56,28 @@ function* segmentsOf(state: AccountState, change: Change): Generator<AnySegment>
   }
 }
 
+function* filed(state: AccountState, { deliveryId, restores, mailbox }: FileChange): Generator<AnySegment> {
+  if (deliveryId !== null) yield* state.deliveries.unreadFor(deliveryId)
+  yield* growing(state.deliveries.segments)
+  if (restores !== undefined) yield* state.departed.segments
+  yield* growing(segmentsIn(state, mailbox))
+}
+
+function* poured(state: AccountState, { kind, from, to, uids }: Extract<Change, { kind: 'copy' | 'move' }>): Generator<AnySegment> {
+  yield* (kind === 'copy' ? touched : leaving)(state.mailboxById(from), uids)
+  yield* growing(segmentsIn(state, to))
+}
+
+function* settled(state: AccountState, { mailboxes }: SettleChange): Generator<AnySegment> {
+  for (const { mailbox, messages } of mailboxes) for (const { uids } of messages) yield* touched(state.mailboxById(mailbox), uids)
+}
+
+function segmentsIn(state: AccountState, mailbox: string): readonly MessageSegment[] {
+  return state.mailboxById(mailbox)?.messages.segments ?? []
+}
+
 /** A list grows in its last segment until that is full. */
-function* growing(segments: readonly AnySegment[] = []): Generator<AnySegment> {
+function* growing(segments: readonly AnySegment[]): Generator<AnySegment> {
   const last = segments.at(-1)
   if (last !== undefined && !last.full) yield last
 }

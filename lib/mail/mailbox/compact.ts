@@ -6,7 +6,7 @@
  * one (`last`); whatever else stands between them stays where it is. Then
  *   1. the log is folded to `last`, and the settling change is made of it;
  *   2. the stretch is folded as it will be, and has to give the same state, octet for octet of what states hold, or nothing is done;
- *   3. a snapshot of `last` or later is written where there is one of before, so that nobody begins within the stretch;
+ *   3. a snapshot of `last` or later is written where there is none, so that nobody begins within the stretch, or writes one there;
  *   4. the settling entry takes the place of `last`, if that still is the entry that was read;
  *   5. the others are deleted, oldest first; in the commit that deletes some, the next entry that stays is made to stand for them.
  *
@@ -162,11 +162,11 @@ async function demandSame({ accountId, log }: AccountMail, base: AccountState, s
   if (difference !== undefined) throw new Error(`compaction of account ${accountId} up to entry ${last} would turn "${difference[0]}" into "${difference[1]}"`)
 }
 
-/** No snapshot is one of before. */
+/** There is a snapshot, and not one of before; or this system writes none. */
 async function isBehindSnapshot({ accountId, log }: AccountMail, sequence: number): Promise<boolean> {
   const stands = async () => {
     const pointer = await log.deps.table.get({ partition: partitionOf(accountId), sort: snapshotSort })
-    return pointer === undefined || snapshotSequence(pointer) >= sequence
+    return pointer === undefined ? log.deps.settings.snapshotEntries === 0 : snapshotSequence(pointer) >= sequence
   }
   if (await stands()) return true
   const { state, snapshots } = await loadAccount(onlyReading(log.deps), accountId)

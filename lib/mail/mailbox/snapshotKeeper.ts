@@ -51,6 +51,8 @@ export class SnapshotKeeper {
   #pointer: Uint8Array | undefined
   /** Keys of all blobs it leads to. */
   #keys: ReadonlySet<string> = new Set()
+  /** It was another process that wrote the pointer, and it could be read. */
+  #followed = false
   #entries = 0
   #bytes = 0
   #work: Promise<void> | undefined
@@ -108,7 +110,9 @@ export class SnapshotKeeper {
   /** Another process has written one since, so near that another is not wanted yet. */
   async #isOvertaken(state: AccountState): Promise<boolean> {
     const pointer = await this.#deps.table.get(pointerOf(this.#accountId))
-    if (pointer === undefined || this.#pointer === undefined || Buffer.compare(pointer, this.#pointer) === 0) return false
+    if (pointer === undefined || this.#pointer === undefined) return false
+    // Who is behind must not put back what another process has written: between the two the log may have been compacted.
+    if (Buffer.compare(pointer, this.#pointer) === 0) return this.#followed && readPointer(pointer).sequence > state.sequence
     await this.#follow(state, pointer)
     const since = state.sequence - readPointer(pointer).sequence
     if (since >= this.#deps.settings.snapshotEntries) return false
@@ -172,6 +176,7 @@ export class SnapshotKeeper {
   /** Another process wrote a snapshot, or none is there any more: only what the pointer leads to is sure to be kept. */
   async #follow(state: AccountState, pointer: Uint8Array | undefined): Promise<void> {
     this.#pointer = pointer
+    this.#followed = pointer !== undefined
     this.#keys = new Set()
     const segments = [...listedSegments(state)]
     // What was never read has nowhere to be written from: it keeps its old key.

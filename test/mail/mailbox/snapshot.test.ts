@@ -165,3 +165,19 @@ test('a quiet account is not written again', async () => {
   for (let n = 0; n < 3; n++) await reopened(setting, {})
   assert.deepEqual([setting.engine.calls.put, setting.engine.calls.commit], [0, 0])
 })
+
+test('who is behind never puts back the snapshot of a process that is ahead', async () => {
+  const { setting } = await snapshotted()
+  const { state, snapshots } = await loadAccount({ ...setting.deps, settings: { ...setting.deps.settings, snapshotEntries: 1 } }, 'anna')
+  await snapshots.settle()
+  const account = await setting.store({ snapshotEntries: 1 }).open('anna')
+  await flag(account, 7, '\\Answered')
+  await account.log.settle()
+  const pointer = rowsOf(setting).get(snapshotSort)
+  for (let times = 0; times < 3; times++) {
+    snapshots.folded(state, 1)
+    await snapshots.settle()
+    assert.deepEqual(rowsOf(setting).get(snapshotSort), pointer)
+  }
+  assert.deepEqual(await reopened(setting), describeState(account.state))
+})

@@ -159,7 +159,7 @@ test('every account gets its turn once in a while, in one of several processes',
   setting.clock.time += 31 * day
   await sweepAll()
   assert.equal(setting.engine.kept.size, 0)
-  assert.deepEqual(setting.events.filter(({ event }) => event === 'swept').map(({ fields }) => fields), [{ account: 'anna', messages: 1, strays: 0 }, { account: 'bert', messages: 1, strays: 0 }])
+  assert.deepEqual(setting.events.filter(({ event }) => event === 'swept').map(({ fields }) => fields), [{ account: 'anna', messages: 1, strays: 0, entries: 0 }, { account: 'bert', messages: 1, strays: 0, entries: 0 }])
   setting.engine.forgetCalls()
   await sweepAll()
   assert.deepEqual(setting.engine.calls, { get: 0, range: 2, commit: 0, put: 0, read: 0, delete: 0, list: 0, info: 0 })

@@ -14,6 +14,7 @@ import { parseId } from '#lib/formats/imap/id.ts'
 import { Lexer } from '#lib/formats/imap/lexer.ts'
 import { parseList, parseLsub } from '#lib/formats/imap/list.ts'
 import { parseGetMetadata, parseSetMetadata } from '#lib/formats/imap/metadata.ts'
+import type { NameEncoding } from '#lib/formats/imap/mailboxName.ts'
 import { parseMessageUrl } from '#lib/formats/imap/messageUrl.ts'
 import { parseNotify } from '#lib/formats/imap/notify.ts'
 import { parseGetQuota, parseSetQuota } from '#lib/formats/imap/quota.ts'
@@ -29,7 +30,9 @@ import { parseThread } from '#lib/formats/imap/thread.ts'
 import { parseUidBatches } from '#lib/formats/imap/uidBatches.ts'
 import { commands } from '#lib/serve/imap/commands.ts'
 import { converse } from '#test/serve/imap/client.ts'
+import { makeRandom } from '#test/serve/imap/seeds.ts'
 import { openStage } from '#test/serve/imap/stage.ts'
+import { ImapGrammar } from './imapGrammar.ts'
 
 const stage = await openStage({ imap: { maxBadCommands: 1000, maxLoginFailures: 1000, maxCommandBytes: 4000, maxLineBytes: 2000, literalTimeoutMs: 300 } })
 after(() => stage.stop(0))
@@ -85,56 +88,80 @@ test('a command that is cut into arbitrary pieces is understood as if it were wh
   )
 })
 
+const limits = { depth: 20, keys: 100 }
+/** By the words of the grammar, which are those of commands but for one. */
+const parsers: Readonly<Record<string, (text: string, names: NameEncoding) => unknown>> = {
+  'APPEND': (text, names) => [parseAppend(new Lexer(text), names), endsBeforeMessage(`a APPEND${text}`)],
+  'APPEND message': (text) => [parseMessageStart(new Lexer(text)), endsBeforeNextMessage(text)],
+  'REPLACE': (text, names) => parseReplace(new Lexer(text), names),
+  'NOTIFY': (text, names) => parseNotify(new Lexer(text), names),
+  'UIDBATCHES': (text) => parseUidBatches(new Lexer(text)),
+  'COMPRESS': (text) => parseCompress(new Lexer(text)),
+  'FETCH': (text) => parseFetch(new Lexer(text)),
+  'STORE': (text) => parseStore(new Lexer(text)),
+  'SEARCH': (text) => parseSearch(new Lexer(text), limits),
+  'SORT': (text) => parseSort(new Lexer(text), limits),
+  'THREAD': (text) => parseThread(new Lexer(text), limits),
+  'ESEARCH': (text, names) => parseMultiSearch(new Lexer(text), names, limits),
+  'CANCELUPDATE': (text) => parseCancelUpdate(new Lexer(text)),
+  'LIST': (text, names) => parseList(new Lexer(text), names),
+  'LSUB': (text, names) => parseLsub(new Lexer(text), names),
+  'STATUS': (text, names) => parseStatus(new Lexer(text), names),
+  'SELECT': (text, names) => parseSelect(new Lexer(text), names),
+  'CREATE': (text, names) => parseCreate(new Lexer(text), names),
+  'ID': (text) => parseId(new Lexer(text)),
+  'SETACL': (text, names) => parseSetAcl(new Lexer(text), names),
+  'DELETEACL': (text, names) => parseIdentified(new Lexer(text), names),
+  'GETMETADATA': (text, names) => parseGetMetadata(new Lexer(text), names),
+  'SETMETADATA': (text, names) => parseSetMetadata(new Lexer(text), names),
+  'SETQUOTA': (text) => parseSetQuota(new Lexer(text)),
+  'GETQUOTA': (text) => parseGetQuota(new Lexer(text)),
+  'LOGIN': (text) => parseLogin(new Lexer(text)),
+  'AUTHENTICATE': (text) => parseAuthenticate(new Lexer(text)),
+}
+/** Those that no command of the grammar goes through alone. */
+const innerParsers: readonly ((text: string) => unknown)[] = [readCommandStart, readTag, literalAtEnd, (text) => parseCatenatePart(new Lexer(text)), (text) => parseMessageUrl(text.trim())]
+
+function returnsOrRefuses(parse: () => unknown): void {
+  try {
+    parse()
+  } catch (error) {
+    assert.ok(error instanceof ImapRefusal, String(error))
+    assert.match(error.message, /^[\x20-\x7e]+$/)
+    assert.doesNotMatch(error.code ?? '', /[\]\r\n]/)
+  }
+}
+
+/** The bounded run is of seconds; PENNYPOST_TEST_EXECUTIONS=10000000 makes it a long one, from PENNYPOST_TEST_SEED on. */
+const executions = Number(process.env['PENNYPOST_TEST_EXECUTIONS'] ?? 60_000)
+const grammarSeed = Number(process.env['PENNYPOST_TEST_SEED'] ?? seed)
+
+test(`what the grammar makes is taken, and what it spoils is taken or refused, never more (seed ${grammarSeed})`, (context) => {
+  const grammar = new ImapGrammar(makeRandom(grammarSeed))
+  const began = performance.now()
+  for (let count = 0; count < executions; count++) {
+    const { word, text } = grammar.command()
+    const names = count % 2 === 0 ? 'utf7' : 'utf8'
+    const parse = parsers[word]
+    assert.ok(parse !== undefined, word)
+    const input = count % 4 === 0 ? text : grammar.spoil(text)
+    try {
+      if (count % 4 === 0) parse(input, names)
+      else returnsOrRefuses(() => parse(input, names))
+      for (const inner of innerParsers) if (count % 16 === 1) returnsOrRefuses(() => inner(`a ${word}${input}`))
+    } catch (error) {
+      throw new Error(`execution ${count}: ${word}${JSON.stringify(input)}`, { cause: error })
+    }
+  }
+  context.diagnostic(`${executions} executions, ${Math.round(executions / (performance.now() - began) * 1000)} a second`)
+})
+
 test('a parser of any text returns or refuses, never more', () => {
-  const limits = { depth: 20, keys: 100 }
-  const parsers: readonly ((text: string) => unknown)[] = [
-    (text) => readCommandStart(text),
-    (text) => readTag(text),
-    (text) => literalAtEnd(text),
-    (text) => endsBeforeMessage(`a APPEND${text}`),
-    (text) => endsBeforeNextMessage(text),
-    (text) => parseAppend(new Lexer(text), 'utf7'),
-    (text) => parseMessageStart(new Lexer(text)),
-    (text) => parseCatenatePart(new Lexer(text)),
-    (text) => parseMessageUrl(text.trim()),
-    (text) => parseReplace(new Lexer(text), 'utf8'),
-    (text) => parseNotify(new Lexer(text), 'utf8'),
-    (text) => parseUidBatches(new Lexer(text)),
-    (text) => parseCompress(new Lexer(text)),
-    (text) => parseFetch(new Lexer(text)),
-    (text) => parseStore(new Lexer(text)),
-    (text) => parseSearch(new Lexer(text), limits),
-    (text) => parseSort(new Lexer(text), limits),
-    (text) => parseThread(new Lexer(text), limits),
-    (text) => parseMultiSearch(new Lexer(text), 'utf8', limits),
-    (text) => parseCancelUpdate(new Lexer(text)),
-    (text) => parseList(new Lexer(text), 'utf7'),
-    (text) => parseLsub(new Lexer(text), 'utf8'),
-    (text) => parseStatus(new Lexer(text), 'utf8'),
-    (text) => parseSelect(new Lexer(text), 'utf7'),
-    (text) => parseCreate(new Lexer(text), 'utf7'),
-    (text) => parseId(new Lexer(text)),
-    (text) => parseSetAcl(new Lexer(text), 'utf7'),
-    (text) => parseIdentified(new Lexer(text), 'utf8'),
-    (text) => parseGetMetadata(new Lexer(text), 'utf7'),
-    (text) => parseSetMetadata(new Lexer(text), 'utf8'),
-    (text) => parseSetQuota(new Lexer(text)),
-    (text) => parseGetQuota(new Lexer(text)),
-    (text) => parseLogin(new Lexer(text)),
-    (text) => parseAuthenticate(new Lexer(text)),
-  ]
   const pieces = [...arguments_, ' ', ' ', ' ', '(', ')', '[', ']', '<', '>', '"', '\\', '{', '}', '+', '\r\n', ':', ',', '.', '/', '&', '-', '1', 'A', '\xe4']
   const text = fc.array(fc.constantFrom(...pieces), { maxLength: 30 }).map((parts) => ` ${parts.join('')}`)
+  const all = [...Object.values(parsers), ...innerParsers]
   fc.assert(
-    fc.property(fc.constantFrom(...parsers), text, (parse, input) => {
-      try {
-        parse(input)
-      } catch (error) {
-        assert.ok(error instanceof ImapRefusal, String(error))
-        assert.match(error.message, /^[\x20-\x7e]+$/)
-        assert.doesNotMatch(error.code ?? '', /[\]\r\n]/)
-      }
-    }),
+    fc.property(fc.constantFrom(...all), fc.constantFrom<NameEncoding>('utf7', 'utf8'), text, (parse, names, input) => returnsOrRefuses(() => parse(input, names))),
     { numRuns: 20_000, seed, interruptAfterTimeLimit: 4000 },
   )
 })

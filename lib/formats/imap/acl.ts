@@ -56,7 +56,7 @@ export function readRights(text: string): AclChange {
   let given = ''
   for (const letter of letters) {
     // RFC 4314 §3.1: capitals and unknown rights are never passed over.
-    if (!rights.includes(letter) && virtual[letter] === undefined) throw bad(isAscii(letter) && letter > ' ' ? `There is no right ${letter}` : 'There is no such right')
+    if (!rights.includes(letter) && virtual[letter] === undefined) throw bad(/[\x21-\x7e]/.test(letter) ? `There is no right ${letter}` : 'There is no such right')
     given += virtual[letter] ?? letter
   }
   return { action: sign === '+' ? 'add' : sign === '-' ? 'remove' : 'replace', rights: given }

@@ -132,8 +132,12 @@ function parseBinary(lexer: Lexer, name: string): FetchItem {
   return { kind: 'binary', label: `BINARY[${path.join('.')}]${origin(partial)}`, path, partial, peek: name === 'BINARY.PEEK' }
 }
 
+const previewModifiers = / \(LAZY[ )]/iy
+
+/** Alone, it may stand before the modifiers of FETCH itself, which are in parentheses too. */
 function parsePreview(lexer: Lexer): FetchItem {
-  if (lexer.text.startsWith(' (', lexer.at)) {
+  previewModifiers.lastIndex = lexer.at
+  if (previewModifiers.test(lexer.text)) {
     lexer.space()
     lexer.list(() => {
       if (lexer.word('LAZY') !== 'LAZY') throw bad('Unknown PREVIEW modifier')

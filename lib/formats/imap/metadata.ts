@@ -107,6 +107,11 @@ export function writeMetadata(mailbox: string, values: readonly (MetadataEntry &
   return `* METADATA ${mailbox === '' ? '""' : writeMailbox(mailbox, encoding)} (${items.join(' ')})\r\n`
 }
 
+/** RFC 5464 §4.4.2: entries that have changed, without their values. */
+export function writeMetadataNames(mailbox: string, entries: readonly string[], encoding: NameEncoding): string {
+  return `* METADATA ${mailbox === '' ? '""' : writeMailbox(mailbox, encoding)} ${entries.map(writeAstring).join(' ')}\r\n`
+}
+
 function writeMetadataValue(value: Uint8Array | null): string {
   if (value === null) return 'NIL'
   const octets = Buffer.from(value).toString('latin1')

@@ -6,7 +6,10 @@ import type { NameEncoding } from './mailboxName.ts'
 import { parseMailbox } from './mailboxName.ts'
 import { bad, no } from './refusal.ts'
 
-const eventNames = ['MessageNew', 'MessageExpunge', 'FlagChange', 'MailboxName', 'SubscriptionChange'] as const
+const eventNames = ['MessageNew', 'MessageExpunge', 'FlagChange', 'MailboxName', 'SubscriptionChange', 'MailboxMetadataChange', 'ServerMetadataChange'] as const
+
+/** RFC 5465 §8, message-event: these alone are of the selected mailbox. */
+const ofMessages: ReadonlySet<string> = new Set(['MessageNew', 'MessageExpunge', 'FlagChange'])
 
 export type NotifyEvent = (typeof eventNames)[number]
 
@@ -97,6 +100,6 @@ function checkGroup(group: NotifyGroup): void {
   const { events, items } = group
   if (events.has('MessageNew') !== events.has('MessageExpunge')) throw bad('MessageNew and MessageExpunge go together')
   if (events.has('FlagChange') && !events.has('MessageNew')) throw bad('FlagChange goes with MessageNew and MessageExpunge')
-  if (isOfSelected(group) && (events.has('MailboxName') || events.has('SubscriptionChange'))) throw bad('The selected mailbox has events of messages alone')
+  if (isOfSelected(group) && [...events].some((event) => !ofMessages.has(event))) throw bad('The selected mailbox has events of messages alone')
   if (!isOfSelected(group) && items.length > 0) throw bad('Items are told of the selected mailbox alone')
 }

@@ -1,4 +1,6 @@
-/** What a SEARCH is asked to return: RFC 9051 §6.4.4, RFC 5267 §4, RFC 9394 §3.1, RFC 6203 §4. */
+/** What a SEARCH is asked to return: RFC 9051 §6.4.4, RFC 5267 §4, RFC 9394 §3.1, RFC 6203 §4, RFC 5465 §7. */
+import { parseFetchItems } from './fetch.ts'
+import type { FetchItem } from './fetch.ts'
 import type { Lexer } from './lexer.ts'
 import { parsePartialRange } from './partialRange.ts'
 import type { PartialRange } from './partialRange.ts'
@@ -12,13 +14,16 @@ export interface SearchReturns {
   readonly words: ReadonlySet<SearchReturn>
   /** With PARTIAL. */
   readonly partial: PartialRange | undefined
+  /** With UPDATE: what is told of each new message that joins the results (RFC 5465 §7). */
+  readonly updateItems: readonly FetchItem[]
 }
 
-export const returnsAll: SearchReturns = { words: new Set(['ALL']), partial: undefined }
+export const returnsAll: SearchReturns = { words: new Set(['ALL']), partial: undefined, updateItems: [] }
 
 /** Stands behind `RETURN `; moves over the space that follows. RFC 9051 §6.4.4: an empty list is ALL. */
 export function parseReturn(lexer: Lexer): SearchReturns {
   let partial: PartialRange | undefined
+  let updateItems: readonly FetchItem[] = []
   const words = lexer.list(() => {
     const word = lexer.word('a return option')
     const known = returnWords.find((one) => one === word)
@@ -29,10 +34,14 @@ export function parseReturn(lexer: Lexer): SearchReturns {
       lexer.space()
       partial = parsePartialRange(lexer)
     }
+    if (known === 'UPDATE' && lexer.text.startsWith(' (', lexer.at)) {
+      lexer.space()
+      updateItems = parseFetchItems(lexer)
+    }
     return known
   }, true)
   lexer.space()
   const set = new Set<SearchReturn>(words.length === 0 ? ['ALL'] : words)
   if (set.has('PARTIAL') && set.has('ALL')) throw bad('PARTIAL and ALL exclude each other')
-  return { words: set, partial }
+  return { words: set, partial, updateItems }
 }

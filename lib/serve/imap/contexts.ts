@@ -5,6 +5,7 @@
  * Invariants: a context knows the UIDs it has told, in their order; what leaves the results is told before EXPUNGE makes
  * numbers mean other messages, what joins them after EXISTS; only messages that have changed are looked at again.
  */
+import type { FetchItem } from '#lib/formats/imap/fetch.ts'
 import { bad } from '#lib/formats/imap/refusal.ts'
 import type { Search, SearchKey } from '#lib/formats/imap/search.ts'
 import { writeContextChanges } from '#lib/formats/imap/searchResponse.ts'
@@ -12,6 +13,7 @@ import type { Correlator } from '#lib/formats/imap/searchResponse.ts'
 import type { SortKey } from '#lib/formats/imap/sort.ts'
 import { searchMessages } from '#lib/mail/mailbox/search.ts'
 import { sortMessages } from '#lib/mail/mailbox/sort.ts'
+import { tellItems } from './commands/fetch.ts'
 import { inView } from './criteria.ts'
 import type { Session } from './session.ts'
 
@@ -19,6 +21,10 @@ export interface SearchContext extends Correlator {
   readonly key: SearchKey
   readonly order: readonly SortKey[] | undefined
   uids: readonly number[]
+  /** RFC 5465 §7: what is told of a new message that joins the results. */
+  readonly items: readonly FetchItem[]
+  /** Messages above are new. */
+  lastUid: number
   /** The log up to here has been looked at. */
   sequence: number
 }
@@ -28,6 +34,7 @@ interface WatchedSearch {
   readonly byUid: boolean
   readonly key: SearchKey
   readonly order?: readonly SortKey[]
+  readonly items: readonly FetchItem[]
 }
 
 /** RFC 5267 §4.3: one tag, one search. @throws bad */
@@ -36,13 +43,13 @@ export function demandFreshTag({ selected: { contexts } }: Session, tag: string,
 }
 
 /** RFC 5267 §4.3.1: a refusal is an untagged NO, and the search goes on. */
-export function watchSearch(session: Session, { tag, byUid, key, order }: WatchedSearch, uids: readonly number[]): void {
+export function watchSearch(session: Session, { tag, byUid, key, order, items }: WatchedSearch, uids: readonly number[]): void {
   const { contexts } = session.selected
   if (contexts.size >= session.deps.settings.maxSearchContexts) {
     session.output.text(`* NO [NOUPDATE "${tag}"] Too many searches are watched\r\n`)
     return
   }
-  contexts.set(tag, { tag, uid: byUid, key, order, uids, sequence: session.mail.state.sequence })
+  contexts.set(tag, { tag, uid: byUid, key, order, items, lastUid: session.selected.view.lastUid, uids, sequence: session.mail.state.sequence })
 }
 
 /** Before EXPUNGE is told: what is gone leaves the results. */
@@ -60,7 +67,9 @@ export async function tellJoiners(session: Session): Promise<void> {
     const { mail, mailbox, selected, deps } = session
     const { sequence } = mail.state
     const changed = inView(selected.view, mailbox.changedSince(context.sequence)).uids
+    const { lastUid } = context
     context.sequence = sequence
+    context.lastUid = selected.view.lastUid
     if (changed.length === 0) continue
     const { uids: fitting } = await searchMessages(mail, { mailboxId: selected.mailboxId, key: context.key, now: deps.clock.now(), among: changed })
     const fits = new Set(fitting)
@@ -68,6 +77,8 @@ export async function tellJoiners(session: Session): Promise<void> {
     const leaving = changed.filter((uid) => known.has(uid) && !fits.has(uid))
     if (leaving.length > 0) drop(session, context, new Set(leaving))
     const joining = fitting.filter((uid) => !known.has(uid))
+    // RFC 5465 §7: behind their EXISTS, before the ESEARCH; not for messages that fit since their flags have changed.
+    if (context.items.length > 0) await tellItems(session, context.items, joining.filter((uid) => uid > lastUid && !selected.view.isCreated(uid)).map((uid) => selected.view.sequenceNumberOf(uid)))
     if (joining.length > 0) await join(session, context, new Set(joining))
   }
 }

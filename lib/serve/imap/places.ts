@@ -75,6 +75,11 @@ export class Places {
     return this.#deps.sharedUser === '' ? '' : prefixOf(this.#deps.settings.sharedName)
   }
 
+  /** Whether a name is of a mailbox of somebody else, be there one or not. */
+  isForeign(name: string): boolean {
+    return [this.otherUsersPrefix, this.sharedPrefix].some((prefix) => prefix !== '' && name.startsWith(prefix)) && this.own.mail.state.mailbox(name) === undefined
+  }
+
   rightsOn({ full, account }: Place, mailbox: MailboxState): string {
     const { id: accountId, domain } = this.own.account
     return full ? allRights : rightsOf(mailbox, { accountId, neighbour: domain === account.domain })

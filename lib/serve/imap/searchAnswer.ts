@@ -42,7 +42,7 @@ export function answerSearch(session: Session, search: AnsweredSearch, { uids, n
   const { words } = returns
   if (words.has('SAVE')) selected.saved = saved(uids, returns).toSorted((a, b) => a - b)
   // RFC 5267 §4.3: before the results, so that a refusal is heard in time.
-  if (words.has('UPDATE')) watchSearch(session, search, uids)
+  if (words.has('UPDATE')) watchSearch(session, { ...search, items: returns.updateItems }, uids)
   // RFC 9051 §6.4.4.1: SAVE alone is answered by the tagged OK.
   if (words.size > 1 || !words.has('SAVE')) output.text(writeEsearch({ tag, uid: byUid, returns, numbers: told, modSeq, scores }))
 }

@@ -257,6 +257,12 @@ export class Session {
     if (exists !== undefined) await notify?.tellArrivals(known - expunged.length + 1, exists)
     if (changed.length > 0 && notify?.tellsFlags !== false) await this.tellFlags(mailbox, changed, true)
     await tellJoiners(this)
+    view.forgetCreated()
+  }
+
+  /** Messages that a command of the client has brought. While nothing is told, nothing need be remembered. */
+  noteCreated({ place, mailbox }: Pick<FoundMailbox, 'place' | 'mailbox'>, uids: readonly number[]): void {
+    if (this.#selected?.mailboxId === mailbox.id && this.#selected.place.account.id === place.account.id && this.notify?.tellsSelected !== false) this.#selected.view.noteCreated(uids)
   }
 
   /** RFC 4314 §5.1.1: which flags can be changed, when that is not what it was. */

@@ -34,6 +34,10 @@ export class Tree {
     return this.#byName.has(name) || this.#parents.has(name)
   }
 
+  hasChildren(name: string): boolean {
+    return this.#parents.has(name)
+  }
+
   below(name: string): string[] {
     if (!this.#parents.has(name) && !this.#levels.has(name)) return []
     const prefix = name + hierarchySeparator

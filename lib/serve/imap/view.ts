@@ -30,6 +30,7 @@ export class MailboxView {
   #toldRemovals: number
   /** Mod-sequences of this session's own changes, whose outcome the client has got from its own command. */
   readonly #own = new Set<number>()
+  readonly #created = new Set<number>()
 
   /** `sequence` is how far the account's log is folded into `mailbox`. */
   constructor(mailbox: MailboxState, sequence: number) {
@@ -78,6 +79,20 @@ export class MailboxView {
   /** Whether a message with this mod-sequence bears a change that the client has not been told of. */
   hasNews(modSeq: number): boolean {
     return modSeq > this.#toldChanges && !this.#own.has(modSeq)
+  }
+
+  /** The client has brought these messages itself (RFC 5465 §5.2). */
+  noteCreated(uids: readonly number[]): void {
+    for (const uid of uids) this.#created.add(uid)
+  }
+
+  isCreated(uid: number): boolean {
+    return this.#created.has(uid)
+  }
+
+  /** All that has come is told. */
+  forgetCreated(): void {
+    this.#created.clear()
   }
 
   /** What the client is to be told now; the view takes it as told. */

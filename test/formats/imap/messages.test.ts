@@ -61,6 +61,7 @@ test('FETCH: items, macros, sections and partials', () => {
     [' 1 BODY[3.HEADER.FIELDS.NOT (To "X Y" {1}\r\nz)]', ['BODY[3.HEADER.FIELDS.NOT (To "X Y" z)]']],
     [' 1 (RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)', ['RFC822', 'RFC822.HEADER!', 'RFC822.TEXT', 'RFC822.SIZE']],
     [' 1 (BINARY[1] BINARY.PEEK[2.1]<0.5> BINARY.SIZE[])', ['BINARY[1]', 'BINARY[2.1]<0>!', 'BINARY.SIZE[]']],
+    [' 1 PREVIEW (CHANGEDSINCE 5)', ['PREVIEW']],
     [' 1 (PREVIEW (LAZY) EMAILID THREADID SAVEDATE MODSEQ)', ['PREVIEW', 'EMAILID', 'THREADID', 'SAVEDATE', 'MODSEQ']],
   ] as const) assert.deepEqual(labels(rest), expected, rest)
   assert.equal(parseFetch(new Lexer(' 1:* FLAGS (CHANGEDSINCE 12345)')).changedSince, 12345)
@@ -151,7 +152,7 @@ test('SEARCH and ESEARCH responses', () => {
   assert.equal(writeSearch([], undefined), '* SEARCH\r\n')
   assert.equal(writeSearch([], 5), '* SEARCH\r\n')
   assert.equal(writeSearch([2, 5], 917162500), '* SEARCH 2 5 (MODSEQ 917162500)\r\n')
-  const esearch = (returns: ('MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE')[], numbers: number[], more = {}) => writeEsearch({ tag: 'A 1', uid: false, returns: { words: new Set(returns), partial: undefined }, numbers, modSeq: undefined, ...more })
+  const esearch = (returns: ('MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE')[], numbers: number[], more = {}) => writeEsearch({ tag: 'A 1', uid: false, returns: { words: new Set(returns), partial: undefined, updateItems: [] }, numbers, modSeq: undefined, ...more })
   assert.equal(esearch(['ALL'], []), '* ESEARCH (TAG "A 1")\r\n')
   assert.equal(esearch(['COUNT', 'MIN'], []), '* ESEARCH (TAG "A 1") COUNT 0\r\n')
   assert.equal(esearch(['MIN', 'MAX', 'COUNT', 'ALL', 'SAVE'], [2, 3, 9], { uid: true, modSeq: 4 }), '* ESEARCH (TAG "A 1") UID MIN 2 MAX 9 ALL 2:3,9 COUNT 3 MODSEQ 4\r\n')

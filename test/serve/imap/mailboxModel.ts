@@ -115,6 +115,8 @@ export class SessionModel {
   /** By EXAMINE. */
   readOnly = false
   #toldChanges: number
+  /** Messages that it has brought itself. */
+  readonly #created = new Set<number>()
   /** Entries of its own, whose outcome it knows. */
   readonly #own = new Set<number>()
 
@@ -135,6 +137,11 @@ export class SessionModel {
 
   number(uid: number): number {
     return this.view.indexOf(uid) + 1
+  }
+
+  created(uids: readonly number[]): void {
+    // While nothing is told, nothing need be remembered.
+    if (this.modes.notify !== 'none') for (const uid of uids) this.#created.add(uid)
   }
 
   knows(modSeq: number): void {
@@ -167,7 +174,7 @@ export class SessionModel {
     if (arrived.length > 0) {
       this.view.push(...arrived.map(({ uid }) => uid))
       lines.push(`${this.view.length} EXISTS`)
-      if (typeof notify === 'object' && notify.items) lines.push(...arrived.map(({ uid, flags, modSeq }) => `${this.head(uid)}${this.modes.condstore ? `MODSEQ (${modSeq}) ` : ''}UID ${uid} FLAGS ${showFlags(flags)})`))
+      if (typeof notify === 'object' && notify.items) lines.push(...arrived.filter(({ uid }) => !this.#created.has(uid)).map(({ uid, flags, modSeq }) => `${this.head(uid)}${this.modes.condstore ? `MODSEQ (${modSeq}) ` : ''}UID ${uid} FLAGS ${showFlags(flags)})`))
     }
     // RFC 5465 §5.3
     if (notify === undefined || (notify !== 'none' && notify.flags)) for (const message of changed) lines.push(this.flagsLine(message))

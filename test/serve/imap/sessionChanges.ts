@@ -9,6 +9,7 @@ export async function append(player: Player): Promise<void> {
   const { box, scene, model } = player
   const added = Array.from({ length: 1 + scene.random(3) }, (_, at) => ({ flags: new Set([player.flag()]), text: `a: ${at}\r\n` }))
   const uids = box.add(...added)
+  model.created(uids)
   await player.say(`APPEND Work${added.map(({ flags, text }) => ` ${showFlags(flags)} {6+}\r\n${text}`).join('')}`, { lines: model.news(true), status: `OK [APPENDUID ${scene.validity} ${showSet(uids)}]` })
 }
 
@@ -61,6 +62,7 @@ export async function transfer(player: Player): Promise<void> {
   if (there.length === 0) return await player.say(words, { lines: model.news(true, move), status: 'OK' })
   const source = there.map(({ uid }) => uid)
   const target = inside ? box.add(...there) : source.map(() => box.otherNext++)
+  if (inside) model.created(target)
   if (!inside) box.sequence++
   if (move) box.take(source)
   if (move) box.highest = box.sequence
@@ -81,6 +83,7 @@ export async function replace(player: Player): Promise<void> {
   if (box.find(uid) === undefined) return await player.say(words, { lines: [], status: byUid ? 'NO [NONEXISTENT]' : 'NO [EXPUNGEISSUED]' })
   const [added = 0] = box.add({ flags, text })
   box.take([uid])
+  model.created([added])
   await player.say(words, { lines: [`OK [APPENDUID ${scene.validity} ${added}] Replaced`, ...model.news(true, true)], status: okWith(highest(player)) })
 }
 

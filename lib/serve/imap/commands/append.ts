@@ -16,7 +16,7 @@ export async function append({ session, lexer, literal }: Command): Promise<Answ
   const name = parseAppend(lexer, session.nameEncoding)
   const target = await session.find(name, 'i', 'TRYCREATE')
   const filed = await appendMessages(target.place.mail, requests(session, target, incomingMessages(session, { lexer, literal }), 0))
-  logFiled(session, target, filed)
+  noteFiled(session, target, filed)
   return { code: `APPENDUID ${filed[0]?.uidValidity ?? 0} ${formatSequenceSet(filed.map(({ uid }) => uid))}` }
 }
 
@@ -40,6 +40,9 @@ export async function* requests({ deps }: Session, { place, mailbox, rights }: F
   }
 }
 
-export function logFiled({ log }: Session, { place, mailbox }: FoundMailbox, filed: readonly { readonly uid: number }[]): void {
-  for (const { uid } of filed) log.info('filed', { account: place.account.address, mailbox: mailbox.name, uid })
+/** Notes them for the log, and for what the client is told. */
+export function noteFiled(session: Session, target: FoundMailbox, filed: readonly { readonly uid: number }[]): void {
+  const { place, mailbox } = target
+  session.noteCreated(target, filed.map(({ uid }) => uid))
+  for (const { uid } of filed) session.log.info('filed', { account: place.account.address, mailbox: mailbox.name, uid })
 }

@@ -66,6 +66,7 @@ async function copyOrMove({ session, lexer }: Command, what: 'copy' | 'move', by
   if (uids.length === 0) return {}
   const { uidValidity, source, destination } = await transfer(session, what, uids, target)
   if (source.length === 0) return {}
+  session.noteCreated(target, destination)
   const code = `COPYUID ${uidValidity} ${formatSequenceSet(source)} ${formatSequenceSet(destination)}`
   if (what === 'copy') return { code }
   // RFC 6851 §4.3: COPYUID goes before the EXPUNGE responses.

@@ -18,6 +18,7 @@ export async function create({ session, lexer }: Command): Promise<Answer> {
   if (specialUse !== undefined && place !== session.places.own) throw no('A mailbox of others has no special use', 'USEATTR')
   if (specialUse !== undefined && place.mail.state.mailboxes().some((mailbox) => mailbox.specialUse === specialUse)) throw no('Another mailbox has this special use', 'USEATTR')
   const { id } = await createMailbox(place.mail, { name: inner, ...mailboxLimit(session.deps, place.account), ...(specialUse === undefined ? {} : { specialUse }) })
+  session.notify?.caused.mailbox(place.prefix + inner, true)
   // RFC 8474 §4.1
   return { code: `MAILBOXID (${id})` }
 }

@@ -12,6 +12,7 @@ export async function remove({ session, lexer }: Command): Promise<Answer> {
     throw error
   })
   await deleteMailbox(place.mail, { name: mailbox.name })
+  session.notify?.caused.mailbox(place.prefix + mailbox.name, false)
   if (session.state === 'selected' && session.selected.place === place && session.selected.mailboxId === mailbox.id) session.unselect()
   return {}
 }

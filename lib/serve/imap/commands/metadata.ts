@@ -29,6 +29,7 @@ export async function setMetadata({ session, lexer }: Command): Promise<Answer> 
   demandSizes(session, changes)
   if (mailbox === '') await setServer(session, changes)
   else await setMailbox(session, await findAnnotated(session, mailbox), changes)
+  for (const { scope, name, value } of changes) session.notify?.caused.annotated(mailbox, `/${scope}${name}`, value)
   return {}
 }
 

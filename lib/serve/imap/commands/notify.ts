@@ -8,8 +8,9 @@ export async function notify({ session, lexer }: Command): Promise<Answer> {
   await session.own.refresh()
   // What came before is told as it was asked for then.
   await session.tellNews(true)
+  const notifications = await Notifications.begin(session, request)
   session.notify?.stop()
-  session.notify = new Notifications(session, request)
-  if (request.status) await session.notify.tellStates()
+  session.notify = notifications
+  await notifications.tellStates(request.status)
   return {}
 }

@@ -17,12 +17,22 @@ export async function rename({ session, lexer }: Command): Promise<Answer> {
   const source = await placeForOld(session, from)
   const target = await placeForNew(session, to)
   if (source.place.account.id !== target.place.account.id) throw no('A mailbox cannot go to another account', 'CANNOT')
+  const subscribed = new Set(session.own.state.subscriptions)
   await renameMailbox(source.place.mail, { from: source.inner, to: target.inner })
+  if (session.notify !== undefined) noteCaused(session, from, target, subscribed)
   const { rev2, output, nameEncoding } = session
   const renamed = source.inner === 'INBOX' ? undefined : target.place.mail.state.mailbox(target.inner)
   // RFC 9051 §6.3.6: those who speak IMAP4rev2 are told of the new name. What comes out of INBOX is a new mailbox.
   if (rev2 && renamed !== undefined) output.text(writeListLine({ word: 'LIST', attributes: listAttributes(session, target.place, target.place.prefix + renamed.name), name: target.place.prefix + renamed.name, oldName: from }, nameEncoding))
   return {}
+}
+
+/** RFC 5465 §5: what the client need not be told. Subscriptions go with the mailboxes. */
+function noteCaused({ notify, own }: Session, from: string, { place, inner }: PlacedName, subscribed: ReadonlySet<string>): void {
+  notify?.caused.mailbox(from, from === 'INBOX')
+  notify?.caused.mailbox(place.prefix + inner, true)
+  const { subscriptions } = own.state
+  for (const name of [...subscribed, ...subscriptions]) if (subscribed.has(name) !== subscriptions.has(name)) notify?.caused.subscribed(name, subscriptions.has(name))
 }
 
 /** RFC 4314 §4: the right `x`. A level that only mailboxes below it make has no rights: of one's own it can be renamed. */

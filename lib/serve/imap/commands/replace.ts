@@ -8,7 +8,7 @@ import type { Incoming } from '../incomingMessages.ts'
 import { incomingMessages } from '../incomingMessages.ts'
 import { demandSelectedRights, demandWritable } from '../messages.ts'
 import type { Session } from '../session.ts'
-import { logFiled, requests } from './append.ts'
+import { noteFiled, requests } from './append.ts'
 
 export const replace = (command: Command) => answer(command, false)
 export const uidReplace = (command: Command) => answer(command, true)
@@ -27,7 +27,7 @@ async function answer({ session, lexer, literal }: Command, byUid: boolean): Pro
   const filed = await appendMessages(target.place.mail, requests(session, target, oneOf(incomingMessages(session, { lexer, literal })), freedBytes), sameAccount ? replaced : undefined)
   // Two accounts have two logs: the message is in both for a moment, and never in none.
   if (!sameAccount) await expungeMessages(session.mail, { mailboxId: selected.mailboxId, uids: [uid], regardless: true })
-  logFiled(session, target, filed)
+  noteFiled(session, target, filed)
   // RFC 8508 §3.3: before the EXPUNGE.
   output.text(`* OK [APPENDUID ${filed[0]?.uidValidity ?? 0} ${filed[0]?.uid ?? 0}] Replaced\r\n`)
   return session.condstore ? { code: `HIGHESTMODSEQ ${session.mailbox.highestModSeq}` } : {}

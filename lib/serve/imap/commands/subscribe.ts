@@ -9,10 +9,13 @@ export async function subscribe({ session, lexer }: Command): Promise<Answer> {
   const name = parseOneMailbox(lexer, session.nameEncoding)
   checkNewMailboxName(name)
   await subscribeMailbox(session.own, { name })
+  session.notify?.caused.subscribed(name, true)
   return {}
 }
 
 export async function unsubscribe({ session, lexer }: Command): Promise<Answer> {
-  await unsubscribeMailbox(session.own, { name: parseOneMailbox(lexer, session.nameEncoding) })
+  const name = parseOneMailbox(lexer, session.nameEncoding)
+  await unsubscribeMailbox(session.own, { name })
+  session.notify?.caused.subscribed(name, false)
   return {}
 }

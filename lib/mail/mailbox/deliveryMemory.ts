@@ -40,10 +40,10 @@ export class DeliveryMemory {
   }
 
   #holds(segment: DeliverySegment, words: Words): boolean {
-    const { unread, savedKey } = segment
-    if (unread === undefined) return this.#placesOf(segment).find(segment, words)
-    if (mayHold(unread, words)) throw new UnreadError(savedKey)
-    return false
+    const { outline, unread, savedKey } = segment
+    if (outline !== undefined && !mayHold(outline, words)) return false
+    if (unread !== undefined) throw new UnreadError(savedKey)
+    return this.#placesOf(segment).find(segment, words)
   }
 
   /** `now` is the log's own time, which never goes back. */
@@ -82,8 +82,9 @@ export class DeliveryMemory {
   }
 }
 
-function lastSecondIn({ columns, count, unread }: DeliverySegment): number {
-  return unread === undefined ? (columns.filedSecond[count - 1] ?? 0) : Number(unread[0] ?? 0)
+function lastSecondIn(segment: DeliverySegment): number {
+  const { count, outline } = segment
+  return outline === undefined ? (segment.columns.filedSecond[count - 1] ?? 0) : Number(outline[0] ?? 0)
 }
 
 /** Ten bits and seven looks for an id: of a hundred ids that are not in a full block, one seems to be. */

@@ -75,13 +75,7 @@ export class MailboxState {
 
   /** Ascending, a copy. */
   uids(): Uint32Array {
-    const uids = new Uint32Array(this.count)
-    let at = 0
-    for (const { columns, count } of this.messages.segments) {
-      uids.set(columns.uid.subarray(0, count), at)
-      at += count
-    }
-    return uids
+    return this.messages.uids()
   }
 
   /** -1 when there is no such message. */
@@ -90,7 +84,7 @@ export class MailboxState {
   }
 
   uidAt(index: number): number {
-    return this.messages.at(index, 'uid')
+    return this.messages.uidAt(index)
   }
 
   flagsAt(index: number): readonly string[] {
@@ -133,7 +127,10 @@ export class MailboxState {
   changedSince(modSeq: number): number[] {
     const uids: number[] = []
     if (this.highestModSeq <= modSeq) return uids
-    for (const { columns, count } of this.messages.segments) {
+    for (const segment of this.messages.segments) {
+      const { savedFacts } = segment
+      if (savedFacts !== undefined && factOf(savedFacts, 'highestModSeq') <= modSeq) continue
+      const { columns, count } = segment
       for (let row = 0; row < count; row++) if ((columns.modSeq[row] ?? 0) > modSeq) uids.push(columns.uid[row] ?? 0)
     }
     return uids
@@ -148,8 +145,12 @@ export class MailboxState {
   firstUnseen(): number | undefined {
     if (this.unseen === 0) return undefined
     let start = 0
-    for (const { columns, count } of this.messages.segments) {
-      for (let row = 0; row < count; row++) if (!this.#sets.seen(columns.flags[row] ?? 0)) return start + row
+    for (const segment of this.messages.segments) {
+      const { savedFacts, count } = segment
+      if (savedFacts === undefined || factOf(savedFacts, 'unseen') > 0) {
+        const { flags } = segment.columns
+        for (let row = 0; row < count; row++) if (!this.#sets.seen(flags[row] ?? 0)) return start + row
+      }
       start += count
     }
     return undefined
@@ -242,14 +243,16 @@ export class MailboxState {
     this.highestModSeq = modSeq
   }
 
-  #countAll({ unread, columns, count }: MessageSegment): void {
-    if (unread === undefined) {
+  #countAll(segment: MessageSegment): void {
+    const { outline, count } = segment
+    if (outline === undefined) {
+      const { columns } = segment
       for (let row = 0; row < count; row++) this.#count(columns.flags[row] ?? 0, columns.sizeBytes[row] ?? 0, 1)
       return
     }
-    this.unseen += factOf(unread, 'unseen')
-    this.deletedCount += factOf(unread, 'deleted')
-    this.sizeBytes += factOf(unread, 'sizeBytes')
+    this.unseen += factOf(outline, 'unseen')
+    this.deletedCount += factOf(outline, 'deleted')
+    this.sizeBytes += factOf(outline, 'sizeBytes')
   }
 
   #countFlags(before: number, after: number): void {

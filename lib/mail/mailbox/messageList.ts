@@ -82,7 +82,30 @@ export class MessageList {
   }
 
   get lastUid(): number {
-    return this.#count === 0 ? 0 : this.at(this.#count - 1, 'uid')
+    return this.#count === 0 ? 0 : this.uidAt(this.#count - 1)
+  }
+
+  uidAt(index: number): number {
+    const near = this.#locate(index)
+    const segment = this.segments[near]
+    if (segment === undefined) return 0
+    const row = index - (this.#starts[near] ?? 0)
+    const first = firstOfRun(segment)
+    return first === undefined ? (segment.columns.uid[row] ?? 0) : first + row
+  }
+
+  /** Ascending, a copy. */
+  uids(): Uint32Array {
+    const uids = new Uint32Array(this.#count)
+    let at = 0
+    for (const segment of this.segments) {
+      const { count } = segment
+      const first = firstOfRun(segment)
+      if (first === undefined) uids.set(segment.columns.uid.subarray(0, count), at)
+      else for (let row = 0; row < count; row++) uids[at + row] = first + row
+      at += count
+    }
+    return uids
   }
 
   at(index: number, word: keyof typeof messageLayout): number {
@@ -100,7 +123,7 @@ export class MessageList {
   /** -1 when there is none. */
   indexOf(uid: number): number {
     const index = this.lowerBound(uid)
-    return index < this.#count && this.at(index, 'uid') === uid ? index : -1
+    return index < this.#count && this.uidAt(index) === uid ? index : -1
   }
 
   /** The place of the first message with this UID or a higher one. */
@@ -229,16 +252,27 @@ function rowOf({ columns }: MessageSegment, row: number): MessageRow {
   }
 }
 
-function lastUidIn({ columns, count, unread }: MessageSegment): number {
-  return unread === undefined ? (columns.uid[count - 1] ?? 0) : factOf(unread, 'lastUid')
+function lastUidIn(segment: MessageSegment): number {
+  const { outline } = segment
+  return outline === undefined ? (segment.columns.uid[segment.count - 1] ?? 0) : factOf(outline, 'lastUid')
+}
+
+/** The first UID of rows that are not laid out, where it is plain that the rest follow without a gap, as they mostly do. */
+function firstOfRun({ outline, count }: MessageSegment): number | undefined {
+  if (outline === undefined) return undefined
+  const first = factOf(outline, 'firstUid')
+  return factOf(outline, 'lastUid') - first + 1 === count ? first : undefined
 }
 
 function lowerBoundIn(segment: MessageSegment, uid: number): number {
-  const { columns, count, unread } = segment
+  const { count, unread } = segment
+  const start = firstOfRun(segment)
+  if (start !== undefined) return Math.min(Math.max(uid - start, 0), count)
   if (unread !== undefined) {
     if (uid <= factOf(unread, 'firstUid')) return 0
     throw new UnreadError(segment.savedKey)
   }
+  const { columns } = segment
   let low = 0
   for (let high = count; low < high; ) {
     const middle = (low + high) >>> 1

@@ -21,6 +21,13 @@ interface Saved {
   readonly facts: SegmentFacts | undefined
 }
 
+/** What a snapshot's head says of a segment that lies in a blob. */
+export interface SegmentOutline {
+  readonly count: number
+  readonly key: string
+  readonly facts: SegmentFacts
+}
+
 /** Somebody looked at rows that were not read: a state that was opened for filing has only what filing needs. */
 export class UnreadError extends Error {
   override readonly name = 'UnreadError'
@@ -39,42 +46,74 @@ export class Segment<L extends Layout> {
   readonly layout: L
   /** Most rows. */
   readonly limit: number
-  columns: Columns<L>
   count = 0
+  #columns: Columns<L>
+  /** Makes the columns of a packed segment, the first time that somebody wants them. */
+  #unpack: (() => Columns<L>) | undefined
   #capacity: number
   #revision = 0
   #saved: Saved | undefined
-  #unread: SegmentFacts | undefined
+  #outline: SegmentFacts | undefined
 
   constructor(layout: L, limit: number, capacity = 0) {
     this.layout = layout
     this.limit = limit
     this.#capacity = Math.min(Math.max(capacity, leastCapacity), limit)
-    this.columns = makeColumns(layout, this.#capacity)
+    this.#columns = makeColumns(layout, this.#capacity)
   }
 
-  /** Rows that stay in the Blobs until {@link fill}. Whoever looks at them gets an {@link UnreadError}. */
-  static unread<L extends Layout>(layout: L, limit: number, count: number, key: string, facts: SegmentFacts): Segment<L> {
+  get columns(): Columns<L> {
+    const unpack = this.#unpack
+    if (unpack !== undefined) {
+      this.#columns = unpack()
+      this.#unpack = undefined
+      this.#outline = undefined
+    }
+    return this.#columns
+  }
+
+  /** Rows that are here, but are taken out of their octets only when somebody looks at them: most never are. */
+  static packed<L extends Layout>(layout: L, limit: number, { count, key, facts }: SegmentOutline, unpack: () => Segment<L>): Segment<L> {
     const segment = new Segment(layout, limit)
     segment.count = count
-    segment.columns = unreadColumns(layout, () => new UnreadError(key))
-    segment.#unread = facts
+    segment.#unpack = () => {
+      const { count: found, columns } = unpack()
+      if (found !== count) throw new Error(`a segment has ${found} rows instead of ${count}`)
+      return columns
+    }
+    segment.#capacity = count
+    segment.#outline = facts
     segment.#saved = { key, revision: segment.#revision, facts }
     return segment
   }
 
+  /** Rows that stay in the Blobs until {@link fill}. Whoever looks at them gets an {@link UnreadError}. */
+  static unread<L extends Layout>(layout: L, limit: number, { count, key, facts }: SegmentOutline): Segment<L> {
+    const segment = new Segment(layout, limit)
+    segment.count = count
+    segment.#columns = unreadColumns(layout, () => new UnreadError(key))
+    segment.#outline = facts
+    segment.#saved = { key, revision: segment.#revision, facts }
+    return segment
+  }
+
+  /** What is known of rows that are not laid out in columns, because they are packed or unread; undefined when they are. */
+  get outline(): SegmentFacts | undefined {
+    return this.#outline
+  }
+
   /** What is known of rows that are not here; undefined when they are. */
   get unread(): SegmentFacts | undefined {
-    return this.#unread
+    return this.#unpack === undefined ? this.#outline : undefined
   }
 
   /** Takes over the rows that were read for it. */
   fill(read: Segment<L>): void {
-    if (this.#unread === undefined) return
+    if (this.unread === undefined) return
     if (read.count !== this.count) throw new Error(`a segment has ${read.count} rows instead of ${this.count}`)
-    this.columns = read.columns
+    this.#columns = read.columns
     this.#capacity = read.#capacity
-    this.#unread = undefined
+    this.#outline = undefined
   }
 
   get full(): boolean {
@@ -106,9 +145,9 @@ export class Segment<L extends Layout> {
 
   /** The index of a new row, to be filled by the caller. */
   add(): number {
-    if (this.#unread !== undefined) throw new UnreadError(this.savedKey)
+    if (this.unread !== undefined) throw new UnreadError(this.savedKey)
     if (this.full) throw new Error('a segment is full')
-    if (this.count === this.#capacity) this.#resize(Math.min(this.limit, this.#capacity * 2))
+    if (this.count >= this.#capacity) this.#resize(Math.min(this.limit, this.#capacity * 2))
     this.touch()
     return this.count++
   }
@@ -124,7 +163,7 @@ export class Segment<L extends Layout> {
   #resize(capacity: number): void {
     const columns = makeColumns(this.layout, capacity)
     for (const word in this.layout) columns[word].set(this.columns[word].subarray(0, this.count))
-    this.columns = columns
+    this.#columns = columns
     this.#capacity = capacity
   }
 }

@@ -9,7 +9,7 @@ import type { Layout, Segment, SegmentFacts } from './segment.ts'
 import type { AccountState } from './state.ts'
 
 /** What is alike in segments of every layout. */
-export type AnySegment = Pick<Segment<Layout>, 'count' | 'full' | 'unread' | 'savedKey' | 'savedFacts' | 'revision' | 'markSaved'>
+export type AnySegment = Pick<Segment<Layout>, 'count' | 'full' | 'outline' | 'unread' | 'savedKey' | 'savedFacts' | 'revision' | 'markSaved'>
 
 export interface ListedSegment {
   /** The same for the same list of every snapshot. */

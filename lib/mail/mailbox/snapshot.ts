@@ -225,10 +225,13 @@ function isSaved(place: SegmentPlace): place is SavedPlace {
   return typeof place !== 'string' && typeof place[0] === 'string'
 }
 
-/** `parts` holds the octets of {@link partKeys}; rows of other blobs stay unread. @throws when something does not fit */
-export function thawState(head: Head, parts: ReadonlyMap<string, Uint8Array>): AccountState {
+/** The octets of a blob, known to be whole; made when they are asked for. */
+export type PartBytes = () => Uint8Array
+
+/** `parts` holds {@link partKeys}; rows of other blobs stay unread. @throws when something does not fit */
+export function thawState(head: Head, parts: ReadonlyMap<string, PartBytes>): AccountState {
   const [, sequence, time, lastUidValidity, spellings, subscriptions, vacated, shares, mailboxes, deliveries, departed, annotations = []] = head
-  const thaw = <L extends Layout>(layout: L, limit: number) => (place: SegmentPlace) => thawSegment(layout, limit, place, parts).segment
+  const thaw = <L extends Layout>(layout: L, limit: number) => (place: SegmentPlace) => thawSegment(place, parts, { layout, limit, thaw: (body) => thawRows(layout, limit, body) })
   const state = new AccountState(new DeliveryMemory(deliveries.map(thaw(deliveryLayout, deliveryLimit))), new Departed(departed.map(thaw(departedLayout, departedLimit))))
   state.sequence = sequence
   state.time = time
@@ -239,7 +242,7 @@ export function thawState(head: Head, parts: ReadonlyMap<string, Uint8Array>): A
   thawShares(state, shares)
   thawAnnotations(state.annotations, annotations)
   for (const [id, name, specialUse, createdAt, uidValidity, uidNext, highestModSeq, keywords, messages, vanished, acl = [], annotated = []] of mailboxes) {
-    const list = new MessageList(messages.map((place) => thawMessages(state.flagSets, place, parts)))
+    const list = new MessageList(messages.map((place) => thawSegment(place, parts, { layout: messageLayout, limit: messageLimit, thaw: (body) => thawMessages(state.flagSets, body) })))
     const mailbox = new MailboxState({ id, name, specialUse, createdAt, uidValidity, uidNext, highestModSeq, keywords }, state.flagSets, list, new Vanished(vanished.map(thaw(vanishedLayout, vanishedLimit))))
     for (const [identifier, rights] of acl) mailbox.grant(identifier, rights)
     thawAnnotations(mailbox.annotations, annotated)
@@ -254,24 +257,37 @@ function thawShares(state: AccountState, [keyBytes, countBytes]: readonly Uint8A
   keys.forEach((key, at) => state.shares.set(key, counts[at] ?? 2))
 }
 
-function thawSegment<L extends Layout>(layout: L, limit: number, place: SegmentPlace, parts: ReadonlyMap<string, Uint8Array>): { segment: Segment<L>; flagSets: SegmentBody[2] } {
-  const key = keyOfPlace(place)
-  const facts = isSaved(place) ? place[2] : undefined
-  if (key === undefined) return thawBody(layout, limit, place as SegmentBody)
-  const bytes = parts.get(key)
-  if (bytes === undefined && isSaved(place)) return { segment: Segment.unread(layout, limit, place[1], key, place[2]), flagSets: null }
-  const thawed = thawBody(layout, limit, packr.unpack(bytes ?? Buffer.alloc(0)) as SegmentBody)
-  thawed.segment.markSaved(key, thawed.segment.revision, facts)
-  return thawed
+interface Kind<L extends Layout> {
+  readonly layout: L
+  readonly limit: number
+  readonly thaw: (body: SegmentBody) => Segment<L>
 }
 
-function thawBody<L extends Layout>(layout: L, limit: number, [count, columns, flagSets]: SegmentBody): { segment: Segment<L>; flagSets: SegmentBody[2] } {
-  return { segment: unpackColumns(layout, limit, count, columns), flagSets }
+/** What the head tells enough of stays packed, or unread where its blob was not read. */
+function thawSegment<L extends Layout>(place: SegmentPlace, parts: ReadonlyMap<string, PartBytes>, { layout, limit, thaw }: Kind<L>): Segment<L> {
+  if (isSaved(place)) {
+    const [key, count, facts] = place
+    const bytes = parts.get(key)
+    if (bytes === undefined) return Segment.unread(layout, limit, { key, count, facts })
+    return Segment.packed(layout, limit, { key, count, facts }, () => thaw(unpackBody(bytes())))
+  }
+  if (typeof place !== 'string') return thaw(place)
+  const segment = thaw(unpackBody(parts.get(place)?.() ?? Buffer.alloc(0)))
+  segment.markSaved(place, segment.revision)
+  return segment
 }
 
-function thawMessages(sets: FlagSets, place: SegmentPlace, parts: ReadonlyMap<string, Uint8Array>): MessageSegment {
-  const { segment, flagSets } = thawSegment(messageLayout, messageLimit, place, parts)
-  if (segment.unread === undefined) internFlags(sets, segment, flagSets)
+function unpackBody(bytes: Uint8Array): SegmentBody {
+  return packr.unpack(bytes) as SegmentBody
+}
+
+function thawRows<L extends Layout>(layout: L, limit: number, [count, columns]: SegmentBody): Segment<L> {
+  return unpackColumns(layout, limit, count, columns)
+}
+
+function thawMessages(sets: FlagSets, body: SegmentBody): MessageSegment {
+  const segment = thawRows(messageLayout, messageLimit, body)
+  internFlags(sets, segment, body[2])
   return segment
 }
 
@@ -282,17 +298,13 @@ function internFlags(sets: FlagSets, { columns: { flags }, count }: MessageSegme
 
 /** Rows that were left unread come into their place. `bytes` are those of its blob. @throws when they do not fit */
 export function fillUnread(state: AccountState, wanted: AnySegment, bytes: Uint8Array): void {
-  const body = packr.unpack(bytes) as SegmentBody
+  const body = unpackBody(bytes)
   for (const { messages, vanished } of state.mailboxes()) {
-    fillIn(messages.segments, wanted, () => {
-      const { segment, flagSets } = thawBody(messageLayout, messageLimit, body)
-      internFlags(state.flagSets, segment, flagSets)
-      return segment
-    })
-    fillIn(vanished.segments, wanted, () => thawBody(vanishedLayout, vanishedLimit, body).segment)
+    fillIn(messages.segments, wanted, () => thawMessages(state.flagSets, body))
+    fillIn(vanished.segments, wanted, () => thawRows(vanishedLayout, vanishedLimit, body))
   }
-  fillIn(state.deliveries.segments, wanted, () => thawBody(deliveryLayout, deliveryLimit, body).segment)
-  fillIn(state.departed.segments, wanted, () => thawBody(departedLayout, departedLimit, body).segment)
+  fillIn(state.deliveries.segments, wanted, () => thawRows(deliveryLayout, deliveryLimit, body))
+  fillIn(state.departed.segments, wanted, () => thawRows(departedLayout, departedLimit, body))
 }
 
 function fillIn<L extends Layout>(segments: readonly Segment<L>[], wanted: AnySegment, read: () => Segment<L>): void {

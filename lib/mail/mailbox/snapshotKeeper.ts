@@ -17,13 +17,13 @@ import type { Log } from '#lib/base/log.ts'
 import { BlobMissingError } from '#lib/engine/ports.ts'
 import type { Blobs, RowKey, Table } from '#lib/engine/ports.ts'
 import type { Config } from '#lib/config.ts'
-import { packBytes, unpackBytes } from '#lib/mail/transit/content.ts'
 import { newQueueId } from '#lib/mail/transit/queueId.ts'
 import { partitionOf, snapshotPrefix, snapshotSort } from './logKeys.ts'
+import { openSealed, sealBytes } from './seal.ts'
 import { listedSegments } from './segments.ts'
 import type { AnySegment } from './segments.ts'
 import { fillUnread, freezeState, partKeys, rowsName, savedRows, thawState, unexplainedKeys, unpackHead } from './snapshot.ts'
-import type { FrozenState } from './snapshot.ts'
+import type { FrozenState, PartBytes } from './snapshot.ts'
 import type { AccountState } from './state.ts'
 
 export interface SnapshotDeps {
@@ -69,8 +69,8 @@ export class SnapshotKeeper {
     const { headKey } = readPointer(pointer)
     const head = unpackHead(await this.#read(headKey))
     const keys = partKeys(head)
-    const parts = new Map<string, Uint8Array>()
-    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, await this.#read(key)))
+    const parts = new Map<string, PartBytes>()
+    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, await this.#readSealed(key)))
     this.#keys = new Set([headKey, ...keys])
     return thawState(head, parts)
   }
@@ -186,7 +186,7 @@ export class SnapshotKeeper {
     const head = unpackHead(await this.#read(headKey))
     const saved = savedRows(head)
     for (const { list, segment, facts } of segments) {
-      const known = segment.unread ?? facts()
+      const known = segment.outline ?? facts()
       const key = saved.get(rowsName(list, segment.count, known))
       if (key !== undefined) segment.markSaved(key, segment.revision, known)
     }
@@ -201,16 +201,19 @@ export class SnapshotKeeper {
   }
 
   async #store(key: string, bytes: Uint8Array, sequence: number): Promise<void> {
-    const packed = await packBytes(bytes)
-    await this.#deps.blobs.put(key, Buffer.concat([Buffer.from([packed.codec === 'zstd' ? 1 : 0]), packed.bytes]), {
+    await this.#deps.blobs.put(key, await sealBytes(bytes), {
       account: this.#accountId, kind: 'snapshot', sequence: String(sequence), date: new Date(this.#deps.clock.now()).toISOString(),
     })
   }
 
   async #read(key: string): Promise<Uint8Array> {
+    return (await this.#readSealed(key))()
+  }
+
+  async #readSealed(key: string): Promise<PartBytes> {
     const stored = await this.#deps.blobs.readBytes(key)
     if (stored === undefined) throw new BlobMissingError(`there is no blob ${key}`)
-    return await unpackBytes(stored.subarray(1), stored[0] === 1 ? 'zstd' : 'identity')
+    return openSealed(stored)
   }
 
   async #delete(keys: readonly string[]): Promise<void> {

@@ -101,8 +101,9 @@ function* beside({ segments }: MessageList, runs: UidRuns): Generator<MessageSeg
   }
 }
 
-function meets({ columns, count, unread }: MessageSegment, runs: UidRuns): boolean {
-  const [first, last] = unread === undefined ? [columns.uid[0] ?? 0, columns.uid[count - 1] ?? 0] : [factOf(unread, 'firstUid'), factOf(unread, 'lastUid')]
+function meets(segment: MessageSegment, runs: UidRuns): boolean {
+  const { count, outline } = segment
+  const [first, last] = outline === undefined ? [segment.columns.uid[0] ?? 0, segment.columns.uid[count - 1] ?? 0] : [factOf(outline, 'firstUid'), factOf(outline, 'lastUid')]
   // The first run that ends behind the segment's beginning decides.
   let low = 0
   for (let high = runs.length / 2; low < high; ) {

@@ -28,7 +28,11 @@ export class Vanished {
   /** Ascending. */
   since(modSeq: number): number[] {
     const uids: number[] = []
-    for (const { columns, count } of this.segments) {
+    for (const segment of this.segments) {
+      const { count, outline } = segment
+      // The head of a snapshot tells the ends of each column (endsOf in segments.ts).
+      if (outline !== undefined && Number(outline[1] ?? 0) <= modSeq) continue
+      const { columns } = segment
       if (count === 0 || (columns.modSeq[count - 1] ?? 0) <= modSeq) continue
       for (let row = 0; row < count; row++) {
         if ((columns.modSeq[row] ?? 0) <= modSeq) continue

@@ -117,6 +117,7 @@ export class PipelineStack extends MailStack {
     })
     this.#addEventSource(recorder, streamArn, missed)
     addAlarm(this, { name: this.names.alarm('record-events', 'age'), means: 'Events are more than 15 minutes late: record-events fails. After 24 hours the stream forgets; replay them then with `pennypost --aws events replay`.', metric: metricOf('AWS/Lambda', 'IteratorAge', { FunctionName: this.names.function('record-events') }, 'Maximum'), above: 15 * 60 * 1000 })
+    addAlarm(this, { name: this.names.alarm('record-events', 'missed'), means: 'Events were given up after 20 tries and are not told: the queue of what was missed says since when. When the cause is gone: `pennypost --aws events replay --all --since TIME`.', metric: metricOf('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: this.names.missed('record-events') }, 'Maximum'), above: 0 })
     acknowledge(recorder, { 'Serverless-LambdaDLQ': 'Called by the stream alone; what fails goes to the destination of the event source.' })
   }
 

@@ -103,6 +103,12 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
     assert.deepEqual([outside.source, outside['detail-type'], detail.type, detail.account], ['pennypost', 'submitted', 'submitted', user?.account])
   })
 
+  it('say of events that alarms tell when the bus is late', async () => {
+    const ran = await run(['--aws', '--stack', 'ours', 'events', 'status'])
+    assert.deepEqual([ran.code, ran.stderr], [0, ''])
+    assert.match(ran.stdout, /bus ours, .* ours-record-events-age and -missed/)
+  })
+
   it('take a whole account along', async () => {
     const engine = await account.open()
     const config = defaultConfig()

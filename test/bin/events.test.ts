@@ -115,6 +115,29 @@ describe('events', () => {
     assert.match(ran.stdout, /0 events sent, then "status 500"; go on with --from 2$/m)
   })
 
+  it('replay of every account sends what happened since a time', async () => {
+    const { got, hook, url, close } = await startHook()
+    const set = ['--set', `events.urls=${url}`]
+    const [first] = (await run('list', '--account', account, '--from', '3', '--limit', '1', '--json')).json<MailEvent[]>()
+    const all = await run('replay', '--all', '--since', new Date(Date.parse(first?.time ?? '') - 60_000).toISOString(), ...set)
+    assert.match(all.stdout, /: 6 events of 1 accounts sent$/m)
+    assert.deepEqual(eventsIn(got).map(({ sequence }) => sequence), [2, 2, 3, 3, 4, 4])
+    assert.match((await run('replay', '--all', '--since', '2100-01-01T00:00Z', ...set)).stdout, /: 0 events of 0 accounts sent$/m)
+    assert.match((await run('replay', '--account', account, '--since', first?.time ?? '', '--type', 'received', ...set)).stdout, /: [23] events sent$/m)
+    hook.status = 500
+    const stopped = await run('replay', '--all', '--since', '2000-01-01', ...set)
+    close()
+    assert.deepEqual([stopped.code, stopped.stdout.replace(/^.*?hook/, '')], [1, `: 0 events of 1 accounts sent, then "status 500"; say the same again, or go on with --account ${account} --from 2\n`])
+  })
+
+  it('replay says what it lacks', async () => {
+    for (const [parameters, sentence, code] of [[['--from', '1'], /--account, or say --all/, 1], [['--account', account], /--from SEQUENCE, or --since TIME/, 1], [['--all', '--from', '1'], /--since TIME with --all/, 1], [['--account', account, '--since', 'yesterday'], /A time such as/, 2], [['--account', account, '--from', '1', '--since', '2026-01-01'], /cannot be used with/, 2]] as const) {
+      const ran = await run('replay', ...parameters)
+      assert.match(ran.stderr, sentence)
+      assert.equal(ran.code, code)
+    }
+  })
+
   it('a secret file of one\'s own is used, never made', async () => {
     const { got, url, close } = await startHook()
     const file = join(program.data, '..', 'my-secret')

@@ -45,6 +45,14 @@ export class Departed {
     return this.segments[0]?.columns.departedAt[0]
   }
 
+  /** ms; undefined when it did not leave, or was given up. */
+  leftAt(origin: Origin): number | undefined {
+    for (const { columns, count } of this.segments) {
+      for (let row = 0; row < count; row++) if (columns.originSequence[row] === origin.sequence && columns.originIndex[row] === origin.index) return columns.departedAt[row]
+    }
+    return undefined
+  }
+
   /** The message is in a mailbox again; false when it is none of these. Segments stay as they were for who goes through them. */
   takeBack(origin: Origin): boolean {
     for (const [place, segment] of this.segments.entries()) {

@@ -8,8 +8,12 @@ import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { createMailbox, deleteMailbox, renameMailbox, subscribeMailbox, unsubscribeMailbox } from '#lib/mail/mailbox/mailboxes.ts'
 import { moveMessages } from '#lib/mail/mailbox/move.ts'
 import { MailboxRefusal } from '#lib/mail/mailbox/refusal.ts'
+import { planRestore } from '#lib/mail/mailbox/restorePlan.ts'
+import { restoreMessages } from '#lib/mail/mailbox/restore.ts'
+import { AccountState, applyEntry } from '#lib/mail/mailbox/state.ts'
 import type { AccountMail } from '#lib/mail/mailbox/store.ts'
 import { sweepAccount } from '#lib/mail/mailbox/sweep.ts'
+import { readEntries } from '#lib/mail/mailbox/tail.ts'
 import { fileText } from './setting.ts'
 import type { Setting } from './setting.ts'
 
@@ -30,6 +34,7 @@ export const deed = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('rename' as const), from: name, to: name }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('share' as const), mailbox: pick, identifier: fc.constantFrom('bert', 'anyone', '-bert'), action: fc.constantFrom('add' as const, 'remove' as const, 'replace' as const), rights: fc.subarray([...'lrswia']) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('annotate' as const), mailbox: fc.option(pick), user: fc.constantFrom(null, 'anna', 'bert'), name: fc.constantFrom('/comment', '/vendor/x'), value: fc.option(fc.uint8Array({ maxLength: 5 })) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), back: fc.nat(20), into: fc.option(fc.constantFrom('A', 'Back')) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('wait' as const, 'sweep' as const, 'refresh' as const) }) },
 )
 /** Mailboxes that come, go and change names, with a message now and then. */
@@ -80,6 +85,8 @@ async function performOrRefuse(setting: Setting, account: AccountMail, act: Deed
       return await changeAcl(account, { mailboxId: anyInbox(account, act.mailbox), identifier: act.identifier, action: act.action, rights: act.rights.join(''), domain: 'example.org' })
     case 'annotate':
       return await annotate(account, { mailboxId: act.mailbox === null ? null : anyInbox(account, act.mailbox), changes: [{ user: act.user, name: act.name, value: act.value }] })
+    case 'restore':
+      return await restore(setting, account, act.back, act.into)
     case 'wait':
       setting.clock.time += 17 * day
       return
@@ -88,4 +95,16 @@ async function performOrRefuse(setting: Setting, account: AccountMail, act: Deed
     case 'refresh':
       return await account.refresh()
   }
+}
+
+/** All that was there some entries ago. */
+async function restore(setting: Setting, account: AccountMail, back: number, into: string | null): Promise<void> {
+  const past = new AccountState()
+  let time = 0
+  for await (const { sequence, entry } of readEntries(setting.deps.table, 'anna', 1, Math.max(2, account.state.sequence - back))) {
+    applyEntry(past, sequence, entry)
+    time = entry.at
+  }
+  const { messages } = await planRestore(account, { past, time })
+  await restoreMessages(account, messages, into === null ? {} : { into })
 }

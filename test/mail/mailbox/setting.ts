@@ -46,7 +46,9 @@ export async function fileText(account: AccountMail, target: Partial<FilingTarge
   await blobs.put(key, bytes, { account: account.accountId })
   const blob = { key, offset: 0, length: bytes.length, codec: 'identity' as const, sizeBytes: bytes.length }
   const place = rest.mailboxId === undefined ? { mailboxName: 'INBOX' } : {}
-  return await fileStored(account, { ...place, flags: [], ...rest }, { internalDate, sizeBytes: bytes.length, blob, hash: hash('sha256', bytes, 'buffer'), metadata: { inline: Buffer.from('made up'), codec: 'identity' } })
+  const outcome = await fileStored(account, { ...place, flags: [], ...rest }, { internalDate, sizeBytes: bytes.length, blob, hash: hash('sha256', bytes, 'buffer'), metadata: { inline: Buffer.from('made up'), codec: 'identity' } })
+  if (outcome.duplicate) await blobs.delete(key)
+  return outcome
 }
 
 export function inboxOf(state: AccountState) {

@@ -1,5 +1,5 @@
 /** CREATE with USE: RFC 9051 §6.3.4, RFC 6154 §3. */
-import type { Lexer } from './lexer.ts'
+import { Lexer } from './lexer.ts'
 import type { NameEncoding } from './mailboxName.ts'
 import { hierarchySeparator, parseMailbox } from './mailboxName.ts'
 import { bad, no } from './refusal.ts'
@@ -31,6 +31,18 @@ function parseParameters(lexer: Lexer): string[] {
       return lexer.list(() => parseUse(lexer), true)
     })
     .flat()
+}
+
+/** RFC 6154 §4: the value of `/private/specialuse`. @throws no USEATTR for what is no use, or more than one */
+export function readSpecialUse(value: string): string {
+  const lexer = new Lexer(value.trim())
+  try {
+    const use = parseUse(lexer)
+    lexer.end()
+    return use
+  } catch {
+    throw no('This special use cannot be given', 'USEATTR')
+  }
 }
 
 function parseUse(lexer: Lexer): string {

@@ -1,5 +1,5 @@
 /** Setting annotations of a mailbox or an account: RFC 5464 §4.3, all of them or none. */
-import { sizeOf } from './annotations.ts'
+import { sizeOf, specialUseName } from './annotations.ts'
 import type { Annotations } from './annotations.ts'
 import type { Draft } from './draft.ts'
 import { entryLimitBytes } from './entry.ts'
@@ -41,6 +41,7 @@ function decide(draft: Draft, { mailboxId, changes, quotaBytes }: AnnotateReques
   const news: AnnotationChange[] = []
   let grown = 0
   for (const { user, name, value } of changes) {
+    if (mailboxId !== null && user !== null && name === specialUseName && value !== null) demandFreeUse(draft, mailboxId, Buffer.from(value).toString())
     const before = annotations.get(user, name)
     if (value === null && before === undefined) continue
     if (value !== null && before !== undefined && Buffer.compare(before.value, value) === 0) continue
@@ -52,6 +53,11 @@ function decide(draft: Draft, { mailboxId, changes, quotaBytes }: AnnotateReques
     if (quotaBytes !== undefined && draft.state.annotationBytes + grown > quotaBytes) throw new MailboxRefusal('OVERQUOTA', 'The account has no room for this annotation')
   }
   for (const change of news) draft.add({ kind: 'annotate', mailbox: mailboxId, ...change })
+}
+
+/** RFC 6154 §3: one mailbox for one use, so that clients of one account agree. */
+function demandFreeUse({ state }: Draft, mailboxId: string, use: string): void {
+  if (use !== '' && state.mailboxes().some((mailbox) => mailbox.id !== mailboxId && mailbox.specialUse === use)) throw new MailboxRefusal('CANNOT', `There is a mailbox for ${use} already`)
 }
 
 /** Each user's own are counted by themselves, so that nobody takes the places of others. */

@@ -3,6 +3,9 @@
  *
  * Invariant: only the fold (state.ts) calls {@link Annotations.set}; `bytes` is kept as they come and go.
  */
+/** Of a mailbox's owner: its special use, '' for none (RFC 6154 §4). */
+export const specialUseName = '/specialuse'
+
 export interface Annotation {
   /** The account whose own it is; null for one that all see. */
   readonly user: string | null
@@ -15,6 +18,8 @@ export class Annotations {
   readonly #byKey = new Map<string, Annotation>()
   /** Octets of all names and values. */
   bytes = 0
+  /** What stands in {@link specialUseName}; undefined: as the mailbox was made. */
+  specialUse: string | undefined
 
   /** Sorted, so that the order of setting them does not matter. */
   all(): Annotation[] {
@@ -34,6 +39,7 @@ export class Annotations {
   set(user: string | null, name: string, value: Uint8Array | null): void {
     const before = this.get(user, name)
     if (before !== undefined) this.bytes -= sizeOf(before)
+    if (user !== null && name === specialUseName) this.specialUse = value === null ? undefined : Buffer.from(value).toString()
     if (value === null) this.#byKey.delete(keyOf(user, name))
     else {
       // A copy: the octets read are a view of the whole entry.

@@ -27,7 +27,7 @@ export interface MailboxFacts {
 
 export class MailboxState {
   readonly id: string
-  readonly specialUse: string | null
+  readonly #firstUse: string | null
   /** ms */
   readonly createdAt: number
   /** Unicode, `/` between levels; INBOX in capitals. */
@@ -52,7 +52,7 @@ export class MailboxState {
   constructor(facts: MailboxFacts, sets: FlagSets, messages = new MessageList(), vanished = new Vanished()) {
     this.id = facts.id
     this.name = facts.name
-    this.specialUse = facts.specialUse
+    this.#firstUse = facts.specialUse
     this.createdAt = facts.createdAt
     this.uidValidity = facts.uidValidity
     this.uidNext = facts.uidNext
@@ -62,6 +62,12 @@ export class MailboxState {
     this.#sets = sets
     this.#keywords = new Set(facts.keywords)
     for (const segment of messages.segments) this.#countAll(segment)
+  }
+
+  /** That with which it was made, unless it was given another one. */
+  get specialUse(): string | null {
+    const { specialUse } = this.annotations
+    return specialUse === undefined ? this.#firstUse : specialUse || null
   }
 
   /** What each identifier may do (RFC 4314); nobody but the owner where there is nothing. */

@@ -2,9 +2,11 @@
 import { parseGetMetadata, parseSetMetadata, writeMetadata } from '#lib/formats/imap/metadata.ts'
 import type { SetMetadata } from '#lib/formats/imap/metadata.ts'
 import { no } from '#lib/formats/imap/refusal.ts'
+import { readSpecialUse } from '#lib/formats/imap/create.ts'
 import { annotate } from '#lib/mail/mailbox/annotate.ts'
+import { specialUseName } from '#lib/mail/mailbox/annotations.ts'
 import type { Answer, Command } from '../command.ts'
-import { maySeeMetadata, readMetadata, userOf } from '../metadata.ts'
+import { maySeeMetadata, readMailboxMetadata, readMetadata, userOf } from '../metadata.ts'
 import type { MetadataValue } from '../metadata.ts'
 import { demandRights } from '../places.ts'
 import type { FoundMailbox, Place } from '../places.ts'
@@ -16,7 +18,7 @@ export async function getMetadata({ session, lexer }: Command): Promise<Answer> 
   const values: MetadataValue[] = []
   if (mailbox === '') {
     for (const entry of entries) values.push(...(await readServer(session, entry, depth)))
-  } else values.push(...readMetadata(session, (await findAnnotated(session, mailbox)).mailbox.annotations, entries, depth))
+  } else values.push(...readMailboxMetadata(session, await findAnnotated(session, mailbox), entries, depth))
   const told = values.filter(({ value }) => (value?.length ?? 0) <= maxSize)
   if (told.length > 0) session.output.text(writeMetadata(mailbox, told, session.nameEncoding))
   // RFC 5464 §4.2.1
@@ -61,7 +63,14 @@ async function setMailbox(session: Session, found: FoundMailbox, changes: SetMet
   if (changes.some(({ scope }) => scope === 'shared')) demandRights(found, 'w')
   // Who can change nothing in a mailbox of somebody else does not fill its owner's account with notes either.
   if (changes.some(({ scope }) => scope === 'private') && !/[swite]/.test(found.rights)) throw no('You cannot keep notes of your own there', 'METADATA NOPRIVATE')
-  await change(session, found.place, found.mailbox.id, changes)
+  await change(session, found.place, found.mailbox.id, changes.map((one) => (one.scope === 'private' && one.name === specialUseName ? { ...one, value: specialUseValue(session, found, one.value) } : one)))
+}
+
+/** RFC 6154 §4: what is no use is not taken; nothing at all takes it away. */
+function specialUseValue(session: Session, { place, mailbox }: FoundMailbox, value: Uint8Array | null): Uint8Array {
+  if (place !== session.places.own || mailbox.name === 'INBOX') throw no('This mailbox has no special use', 'USEATTR')
+  const text = value === null ? '' : Buffer.from(value).toString('latin1').trim()
+  return Buffer.from(text === '' ? '' : readSpecialUse(text))
 }
 
 // ---------------------------------------------------------------- of the server

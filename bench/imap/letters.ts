@@ -33,7 +33,7 @@ export function letter(index: number): Buffer {
   const line = () => Array.from({ length: 9 }, () => pick(random, words)).join(' ')
   const bell = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   const wanted = Math.min(120 * 1024, Math.max(600, 4096 * Math.exp(bell)))
-  const lines = index % 100 === 7 ? [rare.text] : []
+  const lines: string[] = index % 100 === 7 ? [rare.text] : []
   for (let bytes = 0; bytes < wanted / 2; bytes += lines.at(-1)?.length ?? 0) lines.push(line())
   const text = lines.join('\r\n')
   const name = pick(random, names)

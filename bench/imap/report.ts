@@ -36,7 +36,7 @@ export function tableOf(samples: readonly Sample[], targets: readonly string[]):
       const value = Math.min(...others.map((cell) => cell[word])) / (first?.[word] ?? NaN)
       return Number.isFinite(value) ? value.toFixed(2) : '-'
     }
-    return `| ${measure} | ${cells.map(({ ms, cpuMs }) => `${show(ms)}${Number.isNaN(cpuMs) ? '' : ` (${cpuMs.toFixed(0)})`}`).join(' | ')} | ${ratio('ms')} | ${ratio('cpuMs')} |`
+    return `| ${measure} | ${cells.map(({ ms, cpuMs }) => `${show(ms)}${Number.isNaN(cpuMs) ? '' : ` (${show(cpuMs)})`}`).join(' | ')} | ${ratio('ms')} | ${ratio('cpuMs')} |`
   })
   return [`| ms (of it server CPU) | ${targets.join(' | ')} | ratio | CPU ratio |`, `|---|${targets.map(() => '---|').join('')}---|---|`, ...lines].join('\n')
 }

@@ -34,7 +34,8 @@ export function makeCold(target: Target, user: string, mailbox: string): void {
 interface Stat {
   readonly pid: number
   readonly parent: number
-  readonly ticks: number
+  /** CPU of this process as long as it lives, exact, and of its ended children, in ticks. */
+  readonly seconds: number
 }
 
 const tickSeconds = 1 / 100
@@ -45,21 +46,27 @@ export function cpuSeconds({ pids }: Target): number {
   const wanted = new Set(pids)
   // Parents are mostly listed before their children; a second and third turn finds the rest.
   for (let turn = 0; turn < 3; turn++) for (const { pid, parent } of all) if (wanted.has(parent)) wanted.add(pid)
-  let ticks = 0
-  for (const stat of all) if (wanted.has(stat.pid)) ticks += stat.ticks
-  return ticks * tickSeconds
+  let sum = 0
+  for (const stat of all) if (wanted.has(stat.pid)) sum += stat.seconds
+  return sum
 }
 
 function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name may hold spaces. proc(5): fields 4 (parent) and 14 to 17 (user, system, and those of ended children).
+    // The name may hold spaces. proc(5): fields 4 (parent), 16 and 17 (user and system time of ended children).
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { pid, parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) }
+    const ended = (Number(fields[13]) + Number(fields[14])) * tickSeconds
+    return { pid, parent: Number(fields[1]), seconds: ended + readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + threadSeconds(pid, task), 0) }
   } catch {
     // It has ended meanwhile.
     return undefined
   }
+}
+
+/** The scheduler counts in nanoseconds where stat has hundredths of a second. */
+function threadSeconds(pid: number, task: string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e9
 }
 
 /** Busy ticks of the whole machine in seconds: what others take is the difference. */

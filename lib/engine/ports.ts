@@ -105,6 +105,8 @@ export interface BlobInfo {
 export interface Blobs {
   /** Where each blob is billed: the size up to which it pays to put several small things that are kept together into one. */
   readonly packBytes?: number
+  /** Compresses what it is given, at less cost than its callers could: then they leave small things as they are. */
+  readonly compresses?: boolean
   /** Writes the whole blob or, when the source fails, nothing. Replaces a blob of the same key. */
   put(key: string, source: Uint8Array | AsyncIterable<Uint8Array>, metadata?: Readonly<Record<string, string>>): Promise<BlobInfo>
   /** The octets from `offset` on, at most `length`; undefined when there is no such blob. For small reads. */
@@ -168,6 +170,8 @@ export interface ConsumeOptions {
   readonly visibilityMs: number
   /** Receives after which `failed` moves the note to the dead letters. */
   readonly maxReceives: number
+  /** While notes keep coming, an engine may let them gather for so long, so that sending goes first; 0 or absent: it never does. */
+  readonly gatherMs?: number
 }
 
 export interface Consumer {

@@ -32,6 +32,7 @@ export function embeddedBlobs(parts: BlobParts): Blobs {
     return value && unpackBlobRow(key, value)
   }
   return {
+    compresses: true,
     async put(key, source, metadata = {}) {
       const row = blobKey(key)
       const packed = packMetadata(metadata)
@@ -53,7 +54,7 @@ export function embeddedBlobs(parts: BlobParts): Blobs {
       if ('file' in row) yield* readFile(files, find, row, offset, length)
       else if (offset < row.inline.length && length > 0) yield row.inline.subarray(offset, offset + length)
     },
-    info: async (key) => find(key)?.info,
+    info: async (key) => find(key)?.info(),
     list: async (prefix, cursor) => listBlobs(environment, prefix, cursor),
     async delete(key) {
       const row = blobKey(key)
@@ -174,8 +175,8 @@ async function removeStray(parts: BlobParts, file: string | undefined): Promise<
 }
 
 /** A blob that is replaced between the look at its row and the opening of its file is looked up once more. */
-async function* readFile(files: BlobFiles, find: (key: string) => BlobRow | undefined, row: { info: BlobInfo; file: string }, offset: number, length: number): AsyncGenerator<Uint8Array> {
-  const most = Math.max(0, Math.min(length, row.info.sizeBytes - offset))
+async function* readFile(files: BlobFiles, find: (key: string) => BlobRow | undefined, row: { info: () => BlobInfo; file: string; sizeBytes: number }, offset: number, length: number): AsyncGenerator<Uint8Array> {
+  const most = Math.max(0, Math.min(length, row.sizeBytes - offset))
   let started = false
   try {
     for await (const chunk of files.read(row.file, offset, most)) {
@@ -184,8 +185,8 @@ async function* readFile(files: BlobFiles, find: (key: string) => BlobRow | unde
     }
   } catch (error) {
     if (started || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    const now = find(row.info.key)
-    if (now === undefined) throw new BlobMissingError(`there is no blob ${row.info.key}`, { cause: error })
+    const now = find(row.info().key)
+    if (now === undefined) throw new BlobMissingError(`there is no blob ${row.info().key}`, { cause: error })
     if ('inline' in now) yield now.inline.subarray(offset, offset + length)
     else if (now.file === row.file) throw error
     else yield* readFile(files, find, now, offset, length)
@@ -202,7 +203,7 @@ function listBlobs(environment: Environment, prefix: string, cursor: string | un
     if (!key.startsWith(prefix)) return false
     more = items.length >= pageBlobs || bytes > pageBytes
     if (more) return false
-    items.push(unpackBlobRow(key, value).info)
+    items.push(unpackBlobRow(key, value).info())
     bytes += value.length
     return true
   })

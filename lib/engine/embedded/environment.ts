@@ -17,6 +17,12 @@ import { EngineUnavailableError } from '../ports.ts'
 
 /** Address space reserved for the file, so that growing seldom means mapping anew; fits the 39 bits of small ARM machines. */
 const mapBytes = 128 * 1024 ** 3
+/**
+ * Values from here on are compressed by LZ4: reading costs no more than a copy of the octets, and messages take half the room.
+ * Smaller ones lie within a page, where little is to be gained. LMDB tells by the first octet (250 and above) what is compressed,
+ * and so reads what was written without; every kind of row begins with a small version number.
+ */
+const compressFromBytes = 2048
 /** Octets after which a transaction takes no more jobs: bounds how long the event loop copies. */
 const batchBytes = 4 * 1024 * 1024
 /** A transaction this late will not come back: LMDB is stuck, and only a restart helps. */
@@ -67,7 +73,7 @@ export class Environment {
 
   constructor(file: string, log: Log) {
     // eventTurnBatching would start each transaction with a promise of its own, whose rejection nobody could handle.
-    const options: RootDatabaseOptions & { eventTurnBatching: boolean } = { overlappingSync: false, eventTurnBatching: false, mapSize: mapBytes, encoding: 'binary', keyEncoder }
+    const options: RootDatabaseOptions & { eventTurnBatching: boolean } = { overlappingSync: false, eventTurnBatching: false, mapSize: mapBytes, encoding: 'binary', keyEncoder, compression: { threshold: compressFromBytes } }
     this.#root = open<Uint8Array, string>(file, options)
     this.#log = log
     this.#rows = { get: (key) => this.#root.getBinary(key), has: (key) => this.#root.doesExist(key) }

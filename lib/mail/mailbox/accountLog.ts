@@ -61,6 +61,10 @@ const sharedLimitBytes = entryLimitBytes - 2048
 /** Filings whose place in the log was just read or written: bodies are mostly asked for after lists. */
 const filedLimit = 512
 const latestSequence = 0xffff_ffff
+/** Filings that come together are cut into entries of this size: whoever wants one of them reads the others of its entry too. */
+const leastPageBytes = 8 * 1024
+/** One commit takes 100 rows, and an entry may have another one beside it. */
+const mostPages = 40
 
 export class AccountLog {
   readonly accountId: string
@@ -328,18 +332,20 @@ export class AccountLog {
  * can come between. Whoever decides something else keeps it small enough.
  */
 function inPages(entry: Entry): readonly Entry[] {
-  if (entry.changes.some(({ kind }) => kind !== 'file') || encodeWithNames(entry).length <= entryLimitBytes) return [entry]
+  if (entry.changes.length === 1 || entry.changes.some(({ kind }) => kind !== 'file')) return [entry]
+  const sizes = entry.changes.map((change) => encodeWithNames({ ...entry, changes: [change] }).length)
+  const pageBytes = Math.min(entryLimitBytes, Math.max(leastPageBytes, sizes.reduce((sum, size) => sum + size, 0) / mostPages))
   const pages: Change[][] = [[]]
   let bytes = 0
-  for (const change of entry.changes) {
-    const size = encodeWithNames({ ...entry, changes: [change] }).length
-    if (bytes > 0 && bytes + size > entryLimitBytes) {
+  entry.changes.forEach((change, index) => {
+    const size = sizes[index] ?? 0
+    if (bytes > 0 && bytes + size > pageBytes) {
       pages.push([])
       bytes = 0
     }
     pages.at(-1)?.push(change)
     bytes += size
-  }
+  })
   return pages.map((changes) => ({ ...entry, changes }))
 }
 

@@ -38,6 +38,8 @@ export interface AppendRequest extends FilingTarget {
 const deliveryIdLimit = 200
 /** Below, metadata is kept as it is: reading lists is faster, and the Table bills whole KB. */
 const compressMetadataFromBytes = 2048
+/** Octets of small messages that are being written side by side. */
+const aheadLimitBytes = 1024 * 1024
 /** Above, metadata is a blob of its own. */
 const metadataLimitBytes = 48 * 1024
 
@@ -55,24 +57,37 @@ export async function appendMessage(account: AccountMail, request: AppendRequest
 
 /**
  * All messages into the mailbox of the first, in the order in which they come, or none of them; with `replaced`, that one
- * goes when they come. Nothing is in memory but their entries.
+ * goes when they come. Nothing is in memory but their entries, and small messages that share a flush on their way into the Blobs.
  * @throws {MailboxRefusal} NONEXISTENT, OVERQUOTA, LIMIT; what `requests` and their contents throw; the engine's errors
  */
 export async function appendMessages(account: AccountMail, requests: AsyncIterable<AppendRequest>, replaced?: Replaced): Promise<FilingOutcome[]> {
   const keys: string[] = []
-  const filings: Filing[] = []
+  const storing: Promise<Filing>[] = []
+  let filings: Filing[]
   try {
     let bytes = 0
+    let aheadBytes = 0
     for await (const request of requests) {
       const { quotaBytes, ...unlimited } = request
       const room = quotaBytes === undefined || replaced !== undefined ? unlimited : { ...unlimited, quotaBytes: quotaBytes - bytes }
       const head = await takeHead(request)
-      const inlineBytes = filings.length === 0 ? metadataLimitBytes : compressMetadataFromBytes
-      const stored = await ('whole' in head ? storeSmall(account, room, head.whole, keys, inlineBytes) : storeLarge(account, room, head.chunks, keys, inlineBytes))
-      filings.push({ target: request, stored })
-      bytes += stored.sizeBytes
+      const inlineBytes = storing.length === 0 ? metadataLimitBytes : compressMetadataFromBytes
+      const store = 'whole' in head ? storeSmall(account, room, head.whole, keys, inlineBytes) : storeLarge(account, room, head.chunks, keys, inlineBytes)
+      const filing = store.then((stored) => ({ target: request, stored }))
+      // Heard below; until then a failure must not count as unheard.
+      filing.catch(() => undefined)
+      storing.push(filing)
+      aheadBytes += 'whole' in head ? head.whole.length : aheadLimitBytes
+      // A large one has to be read to its end before the next one begins.
+      if (aheadBytes >= aheadLimitBytes) {
+        await Promise.all(storing)
+        aheadBytes = 0
+      }
+      bytes += 'whole' in head ? head.whole.length : (await filing).stored.sizeBytes
     }
+    filings = await Promise.all(storing)
   } catch (error) {
+    await Promise.allSettled(storing)
     await forget(account, keys)
     throw error
   }
@@ -151,11 +166,11 @@ async function* joined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Arr
 // ---------------------------------------------------------------- storing
 
 async function storeSmall(account: AccountMail, request: AppendRequest, whole: Uint8Array, keys: string[], inlineBytes = metadataLimitBytes): Promise<StoredMessage> {
-  const { clock } = account.log.deps
+  const { clock, blobs } = account.log.deps
   const key = newBlobKey(account.accountId, clock.now())
   const internalDate = request.internalDate ?? clock.now()
   const parsed = request.parsed ?? parseMessage(whole)
-  const packed = await packBytes(whole)
+  const packed = blobs.compresses === true ? { bytes: whole, codec: 'identity' as const } : await packBytes(whole)
   keys.push(key)
   const put = account.log.bodies.put({ key, bytes: packed.bytes, description: describe(account, request, internalDate, packed.codec) })
   const [metadata, place] = await Promise.all([storeMetadata(account, parsed, key, keys, inlineBytes), put])

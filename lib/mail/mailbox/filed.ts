@@ -15,7 +15,11 @@ const atOnce = 16
 /** The changes of all origins, by {@link originKey}. @throws {EntryFormatError} when one is not in the log */
 export async function readFiled(table: Table, accountId: string, origins: readonly Origin[]): Promise<Map<number, FileChange>> {
   const wanted = new Map<number, number[]>()
-  for (const { sequence, index } of origins) wanted.set(sequence, [...(wanted.get(sequence) ?? []), index])
+  for (const { sequence, index } of origins) {
+    const indexes = wanted.get(sequence)
+    if (indexes === undefined) wanted.set(sequence, [index])
+    else indexes.push(index)
+  }
   const found = new Map<number, FileChange>()
   const stretches = stretchesOf([...wanted.keys()].sort((a, b) => a - b))
   for (let at = 0; at < stretches.length; at += atOnce) {

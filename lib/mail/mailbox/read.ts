@@ -7,7 +7,7 @@
 import type { MessageMetadata } from '#lib/formats/message/compact.ts'
 import { unpackMetadata } from '#lib/formats/message/compact.ts'
 import type { Blobs } from '#lib/engine/ports.ts'
-import { readBlobRef, unpackBytes } from '#lib/mail/transit/content.ts'
+import { readBlobRef, readWholeBlob, unpackBytes } from '#lib/mail/transit/content.ts'
 import type { BlobRef } from '#lib/mail/transit/note.ts'
 import type { FileChange, StoredMetadata } from './entry.ts'
 import { readFiled } from './filed.ts'
@@ -35,6 +35,12 @@ interface Window {
 
 /** In the order of `uids`; those that are not there are left out. The next window is read while this one is used. */
 export async function* readMetadata(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<{ uid: number; metadata: MessageMetadata; blob: BlobRef }> {
+  const { blobs } = account.log.deps
+  for await (const { uid, change } of readFilings(account, mailboxId, uids)) yield { uid, metadata: await openMetadata(blobs, change.metadata), blob: change.blob }
+}
+
+/** The same without unpacking: what the log says of each message. */
+export async function* readFilings(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<{ uid: number; change: FileChange }> {
   let window = readWindow(account, mailboxId, uids, 0)
   for (let at = windowMessages; window !== undefined; at += windowMessages) {
     const changes = await window.changes
@@ -44,7 +50,7 @@ export async function* readMetadata(account: AccountMail, mailboxId: string, uid
     for (const { uid, origin } of messages) {
       const change = changes.get(originKey(origin.sequence, origin.index))
       if (change === undefined) throw new Error(`the entry of message ${uid} is missing`)
-      yield { uid, metadata: await openMetadata(account.log.deps.blobs, change.metadata), blob: change.blob }
+      yield { uid, change }
     }
   }
 }
@@ -77,12 +83,17 @@ function noteAll(account: AccountMail, messages: Window['messages'], found: Read
 export async function openMetadata(blobs: Blobs, stored: StoredMetadata): Promise<MessageMetadata> {
   if (stored === null) throw new Error('the content of the message was given up')
   if ('inline' in stored) return unpackMetadata(stored.codec === 'identity' ? stored.inline : await unpackBytes(stored.inline, stored.codec))
-  return unpackMetadata(await gather(readBlobRef(blobs, stored.blob)))
+  return unpackMetadata(await readWholeBlob(blobs, stored.blob))
 }
 
 /** @throws {MailboxRefusal} NONEXISTENT when there is no such message */
 export async function openBody(account: AccountMail, mailboxId: string, uid: number): Promise<OpenBody> {
   const { blob } = await findFiled(account, mailboxId, uid)
+  return openFiled(account, blob)
+}
+
+/** The body of a filing. */
+export function openFiled(account: AccountMail, blob: BlobRef): OpenBody {
   const { blobs } = account.log.deps
   return { sizeBytes: blob.sizeBytes, read: (offset, length) => readBlobRef(blobs, blob, offset, length) }
 }
@@ -90,7 +101,7 @@ export async function openBody(account: AccountMail, mailboxId: string, uid: num
 /** For small messages: all of it in memory. @throws {MailboxRefusal} NONEXISTENT when there is no such message */
 export async function readWhole(account: AccountMail, mailboxId: string, uid: number): Promise<Uint8Array> {
   const { blob } = await findFiled(account, mailboxId, uid)
-  return await gather(readBlobRef(account.log.deps.blobs, blob))
+  return await readWholeBlob(account.log.deps.blobs, blob)
 }
 
 async function findFiled(account: AccountMail, mailboxId: string, uid: number): Promise<FileChange> {
@@ -104,10 +115,4 @@ async function findFiled(account: AccountMail, mailboxId: string, uid: number): 
   if (change === undefined) throw new Error(`the entry of message ${uid} is missing`)
   account.log.noteFiled(origin, change)
   return change
-}
-
-async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of source) chunks.push(chunk)
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 }

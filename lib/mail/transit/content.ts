@@ -73,6 +73,13 @@ export async function* readContent(blobs: Blobs, content: Content): AsyncIterabl
   else yield* readBlobRef(blobs, content.blob)
 }
 
+/** All of a stored message that is small. */
+export async function readWholeBlob(blobs: Blobs, { key, offset, length, codec }: BlobRef): Promise<Uint8Array> {
+  const stored = await blobs.readBytes(key, offset, length)
+  if (stored === undefined) throw new Error(`blob ${key} is missing`)
+  return codec === 'identity' ? stored : await unpackBytes(stored, codec)
+}
+
 /** A stretch of a stored message, in octets of the message. Identity blobs are read in place; packed ones are small and unpacked whole. */
 export async function* readBlobRef(blobs: Blobs, ref: BlobRef, offset = 0, length = ref.sizeBytes - offset): AsyncIterable<Uint8Array> {
   if (ref.codec === 'identity') {

@@ -55,7 +55,7 @@ function counted(): { readonly source: ContentSource; readonly given: () => numb
       yield Buffer.alloc(chunkBytes, 'x')
     }
   }
-  return { source: { whole: undefined, read }, given: () => given }
+  return { source: { sizeBytes: chunks * chunkBytes, whole: undefined, read }, given: () => given }
 }
 
 const whole = [{ kind: 'section' as const, label: 'BODY[]', section: { path: [], what: 'ALL' as const, names: [], not: false }, partial: undefined, peek: true }]

@@ -10,9 +10,12 @@ import { parseHeader, unfold } from '#lib/formats/message/header.ts'
 import type { MessageMetadata } from '#lib/formats/message/compact.ts'
 import { hasText, partsOf, partText } from '#lib/formats/message/text.ts'
 import type { Blobs } from '#lib/engine/ports.ts'
-import { readBlobRef } from '#lib/mail/transit/content.ts'
+import { readBlobRef, readWholeBlob } from '#lib/mail/transit/content.ts'
 import type { BlobRef } from '#lib/mail/transit/note.ts'
 import { foldText } from '../searchText.ts'
+
+/** Up to here a message is read in one go. */
+const wholeBytes = 64 * 1024
 
 /** Octets of the message. */
 type ReadStretch = (from: number, to: number) => Promise<Uint8Array>
@@ -36,9 +39,8 @@ export interface ReadTextsOptions {
 
 /** @throws when its blob is gone; the engine's errors */
 export async function readStoredTexts(blobs: Blobs, blob: BlobRef, metadata: MessageMetadata, options: ReadTextsOptions): Promise<MessageTexts> {
-  if (blob.codec === 'identity') return await readTexts(async (from, to) => await gather(readBlobRef(blobs, blob, from, to - from)), metadata, options)
-  // Small, and unpacked whole in any case.
-  const whole = await gather(readBlobRef(blobs, blob))
+  if (blob.codec === 'identity' && blob.length > wholeBytes) return await readTexts(async (from, to) => await gather(readBlobRef(blobs, blob, from, to - from)), metadata, options)
+  const whole = await readWholeBlob(blobs, blob)
   return await readTexts(async (from, to) => whole.subarray(from, to), metadata, options)
 }
 

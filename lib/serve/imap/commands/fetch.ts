@@ -8,7 +8,7 @@ import type { MailboxState } from '#lib/mail/mailbox/state.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { readMetadata } from '#lib/mail/mailbox/read.ts'
 import type { Answer, Command } from '../command.ts'
-import { checkContentItems, writeContentItems } from '../fetch/contentItems.ts'
+import { checkContentItems, needsParts, writeContentItems } from '../fetch/contentItems.ts'
 import { metadataWriterOf } from '../fetch/metadataItems.ts'
 import type { FetchPlan } from '../fetch/plan.ts'
 import { planFetch } from '../fetch/plan.ts'
@@ -148,14 +148,15 @@ async function tellBodies(session: Session, plan: FetchPlan, uids: readonly numb
   const writeState = stateWriterOf(plan.items)
   const writeMetadata = metadataWriterOf(plan.items)
   let told = 0
-  for await (const { uid, metadata, source } of readMessages(session.mail, selected.mailboxId, uids)) {
+  const withMetadata = plan.readsMetadata || needsParts(plan.items)
+  for await (const { uid, metadata, source } of readMessages(session.mail, selected.mailboxId, uids, withMetadata)) {
     const { mailbox } = session
     const index = mailbox.indexOf(uid)
     if (index < 0) continue
     checkContentItems(plan.items, metadata)
     // UID is always told with content, so that there is something before the first space.
     const state = writeState(mailbox, index) || `UID ${uid}`
-    output.text(`${session.fetchHead(selected.view.sequenceNumberOf(uid), uid)}${state}${writeMetadata(metadata)}`)
+    output.text(`${session.fetchHead(selected.view.sequenceNumberOf(uid), uid)}${state}${metadata === undefined ? '' : writeMetadata(metadata)}`)
     await writeContentItems(output, plan.items, metadata, source).catch((error: unknown) => abandon(session, uid, error))
     output.text(')\r\n')
     told++

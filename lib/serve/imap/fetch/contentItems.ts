@@ -18,6 +18,7 @@ export const wholeBytes = 256 * 1024
 
 /** Octets of one message, from memory or from the store. */
 export interface ContentSource {
+  readonly sizeBytes: number
   read(offset: number, length: number): AsyncIterable<Uint8Array>
   /** The whole message when it is small and at hand. */
   readonly whole: Uint8Array | undefined
@@ -28,12 +29,26 @@ interface Range {
   readonly end: number
 }
 
+/** Whether these items want to know the parts of a message; the whole of it is told without. */
+export function needsParts(items: readonly FetchItem[]): boolean {
+  return items.some((item) => item.kind === 'binary' || item.kind === 'binarySize' || (item.kind === 'section' && !isWhole(item.section)))
+}
+
+function isWhole({ path, what }: Section): boolean {
+  return path.length === 0 && what === 'ALL'
+}
+
 /** @throws no when an item cannot be told of this message; asked before the first octet of the response is written. */
-export function checkContentItems(items: readonly FetchItem[], { root }: MessageMetadata): void {
+export function checkContentItems(items: readonly FetchItem[], metadata: MessageMetadata | undefined): void {
   for (const item of items) {
     // RFC 3516 §4.3
-    if ((item.kind === 'binary' || item.kind === 'binarySize') && transferDecoder(encodingAt(root, item.path)) === undefined) throw no('The transfer encoding of a part is not known', 'UNKNOWN-CTE')
+    if ((item.kind === 'binary' || item.kind === 'binarySize') && transferDecoder(encodingAt(rootOf(metadata), item.path)) === undefined) throw no('The transfer encoding of a part is not known', 'UNKNOWN-CTE')
   }
+}
+
+function rootOf(metadata: MessageMetadata | undefined): Part {
+  if (metadata === undefined) throw new Error('the parts of a message were not read')
+  return metadata.root
 }
 
 function encodingAt(root: Part, path: readonly number[]): string {
@@ -43,15 +58,15 @@ function encodingAt(root: Part, path: readonly number[]): string {
 }
 
 /** Writes these items, each after a space. */
-export async function writeContentItems(output: Output, items: readonly FetchItem[], metadata: MessageMetadata, source: ContentSource): Promise<void> {
+export async function writeContentItems(output: Output, items: readonly FetchItem[], metadata: MessageMetadata | undefined, source: ContentSource): Promise<void> {
   for (const item of items) {
     if (item.kind === 'section') await writeSectionItem(output, item.label, item.section, item.partial, metadata, source)
     else if (item.kind === 'binary' || item.kind === 'binarySize') await writeBinaryItem(output, item, metadata, source)
   }
 }
 
-async function writeSectionItem(output: Output, label: string, section: Section, partial: Partial | undefined, metadata: MessageMetadata, source: ContentSource): Promise<void> {
-  const range = sectionRange(metadata.root, [...section.path], section.what === 'FIELDS' ? 'HEADER' : section.what)
+async function writeSectionItem(output: Output, label: string, section: Section, partial: Partial | undefined, metadata: MessageMetadata | undefined, source: ContentSource): Promise<void> {
+  const range = isWhole(section) ? { start: 0, end: source.sizeBytes } : sectionRange(rootOf(metadata), [...section.path], section.what === 'FIELDS' ? 'HEADER' : section.what)
   // RFC 9051 §7.5.2: a part that does not exist is NIL.
   if (range === undefined) return output.text(` ${label} NIL`)
   if (section.what !== 'FIELDS') return await writeRange(output, label, cut(range, partial), source)
@@ -96,10 +111,10 @@ async function gather(source: ContentSource, { start, end }: Range): Promise<Uin
 }
 
 /** RFC 3516 §4.3: the part with its transfer encoding taken off. */
-async function writeBinaryItem(output: Output, item: Extract<FetchItem, { kind: 'binary' | 'binarySize' }>, metadata: MessageMetadata, source: ContentSource): Promise<void> {
-  const range = sectionRange(metadata.root, [...item.path], 'ALL')
+async function writeBinaryItem(output: Output, item: Extract<FetchItem, { kind: 'binary' | 'binarySize' }>, metadata: MessageMetadata | undefined, source: ContentSource): Promise<void> {
+  const range = sectionRange(rootOf(metadata), [...item.path], 'ALL')
   if (range === undefined) return output.text(` ${item.label} ${item.kind === 'binarySize' ? '0' : 'NIL'}`)
-  const encoding = encodingAt(metadata.root, item.path)
+  const encoding = encodingAt(rootOf(metadata), item.path)
   const measured = await measure(decode(source, range, encoding))
   if (item.kind === 'binarySize') return output.text(` ${item.label} ${measured.sizeBytes}`)
   const { start, end } = cut({ start: 0, end: measured.sizeBytes }, item.partial)

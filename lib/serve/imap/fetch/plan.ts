@@ -7,6 +7,8 @@ export type FetchDepth = 'state' | 'metadata' | 'content'
 export interface FetchPlan {
   readonly items: readonly FetchItem[]
   readonly depth: FetchDepth
+  /** Whether an item tells of the metadata. */
+  readonly readsMetadata: boolean
   /** RFC 9051 §6.4.5: a section fetched without PEEK sets \Seen. */
   readonly setsSeen: boolean
 }
@@ -24,6 +26,7 @@ export function planFetch({ items, changedSince }: Pick<Fetch, 'items' | 'change
   // RFC 7162 §3.2: flags never go without their mod-sequence once CONDSTORE is on. §3.1.4.1: CHANGEDSINCE asks for it.
   const tellsModSeq = changedSince !== undefined || (options.condstore && (kinds.has('FLAGS') || setsSeen))
   if (tellsModSeq && !kinds.has('MODSEQ')) extra.push({ kind: 'MODSEQ' })
-  const depth = items.some((item) => ofContent.has(item.kind)) ? 'content' : items.some((item) => ofMetadata.has(item.kind)) ? 'metadata' : 'state'
-  return { items: [...extra, ...items], depth, setsSeen }
+  const readsMetadata = items.some((item) => ofMetadata.has(item.kind))
+  const depth = items.some((item) => ofContent.has(item.kind)) ? 'content' : readsMetadata ? 'metadata' : 'state'
+  return { items: [...extra, ...items], depth, readsMetadata, setsSeen }
 }

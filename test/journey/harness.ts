@@ -21,10 +21,16 @@ export const password = 'correct horse battery staple'
 
 /** Why a journey cannot run here, or false when it can. */
 export function missing(...programs: string[]): string | false {
-  const lacking = programs.filter((name) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((folder) => existsSync(join(folder, name))))
-  if (lacking.length > 0) return `not installed here: ${lacking.join(', ')} (test/journey/install.sh installs it as root on Debian)`
+  const lacking = notInstalled(...programs)
+  if (lacking !== false) return lacking
   if (process.getuid?.() !== 0) return 'needs root, for Postfix and port 25 on loopback'
   return false
+}
+
+/** The same for a journey that does not need root. */
+export function notInstalled(...programs: string[]): string | false {
+  const lacking = programs.filter((name) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((folder) => existsSync(join(folder, name))))
+  return lacking.length > 0 && `not installed here: ${lacking.join(', ')} (test/journey/install.sh installs it as root on Debian)`
 }
 
 /** A directory that goes away with the test, and things to end before that, last one first. */

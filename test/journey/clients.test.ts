@@ -1,0 +1,38 @@
+/** Mail clients as people use them, each with a user of its own on one server; clients/NAME.ts says what each does. docs/clients.md shows their settings. */
+import { after, before, describe } from 'node:test'
+import { alpine } from './clients/alpine.ts'
+import { aerc } from './clients/aerc.ts'
+import { mutt } from './clients/mutt.ts'
+import { openDesk } from './clients/desk.ts'
+import type { Desk } from './clients/desk.ts'
+import { fetchmail } from './clients/fetchmail.ts'
+import { getmail } from './clients/getmail.ts'
+import { imapfilter } from './clients/imapfilter.ts'
+import { imapflow } from './clients/imapflow.ts'
+import { mbsync } from './clients/mbsync.ts'
+import { offlineimap } from './clients/offlineimap.ts'
+import { Stage } from './harness.ts'
+
+const users = ['alice', 'bob', 'carol', 'dora', 'erik', 'fritz', 'greta', 'hanna', 'ida', 'jon']
+
+describe('real clients', () => {
+  const stage = new Stage()
+  let opened: Desk
+  const desk = (): Desk => opened
+
+  before(async () => {
+    opened = await openDesk(stage, users)
+  })
+  after(() => stage.end())
+
+  mbsync(desk)
+  offlineimap(desk)
+  imapfilter(desk)
+  getmail(desk)
+  fetchmail(desk)
+  imapflow(desk)
+  alpine(desk)
+  aerc(desk)
+  mutt(desk, 'mutt', 'ida')
+  mutt(desk, 'neomutt', 'jon')
+})

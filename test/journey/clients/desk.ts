@@ -1,0 +1,87 @@
+/** A server for the journeys of real clients, and a reader of our own that says what it holds: no client is believed about itself. */
+import { mkdirSync } from 'node:fs'
+import { ImapFlow } from 'imapflow'
+import { message, password, startServer } from '../harness.ts'
+import type { Pennypost, Stage } from '../harness.ts'
+
+export interface Held {
+  readonly uid: number
+  readonly subject: string
+  /** Sorted; \Recent is never among them. */
+  readonly flags: readonly string[]
+}
+
+export class Desk {
+  readonly stage: Stage
+  readonly server: Pennypost
+
+  constructor(stage: Stage, server: Pennypost) {
+    this.stage = stage
+    this.server = server
+  }
+
+  /** The certificate that the server made for itself; it names localhost. */
+  get certificate(): string {
+    return `${this.server.data}/tls/cert.pem`
+  }
+
+  get imaps(): number {
+    return this.server.port(993)
+  }
+
+  /** A home directory of its own for a client, so that nothing of whoever runs the tests is read. */
+  home(client: string): string {
+    const home = this.stage.path(`home-${client}`)
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    return home
+  }
+
+  async as<T>(user: string, work: (client: ImapFlow) => Promise<T>): Promise<T> {
+    const client = new ImapFlow({ host: 'localhost', port: this.imaps, secure: true, auth: { user: addressOf(user), pass: password }, tls: { rejectUnauthorized: false }, logger: false, disableAutoIdle: true })
+    await client.connect()
+    try {
+      return await work(client)
+    } finally {
+      await client.logout()
+    }
+  }
+
+  /** Every mailbox by name, and what is in it, in order of UID. */
+  async holds(user: string): Promise<Readonly<Record<string, readonly Held[]>>> {
+    return await this.as(user, async (client) => {
+      const mailboxes: Record<string, Held[]> = {}
+      for (const { path, flags } of await client.list()) {
+        if (flags.has('\\Noselect') || flags.has('\\NonExistent')) continue
+        const { exists } = await client.mailboxOpen(path, { readOnly: true })
+        const held: Held[] = (mailboxes[path] = [])
+        if (exists > 0) for await (const one of client.fetch('1:*', { uid: true, flags: true, envelope: true })) held.push({ uid: one.uid, subject: one.envelope?.subject ?? '', flags: [...(one.flags ?? [])].filter((flag) => flag !== '\\Recent').sort() })
+      }
+      return mailboxes
+    })
+  }
+
+  /** Subject and flags of each message of a mailbox, for short assertions: `['Hello', 'Lunch \\Seen']`. */
+  async lines(user: string, mailbox: string): Promise<string[]> {
+    return ((await this.holds(user))[mailbox] ?? []).map(({ subject, flags }) => [subject, ...flags].join(' '))
+  }
+
+  /** Appends messages with these subjects; each body names its subject. */
+  async put(user: string, mailbox: string, subjects: readonly string[], flags: readonly string[] = []): Promise<void> {
+    await this.as(user, async (client) => {
+      for (const subject of subjects) await client.append(mailbox, letter(user, subject), [...flags])
+    })
+  }
+}
+
+/** What `put` appends. Subjects are ASCII. */
+export function letter(user: string, subject: string): string {
+  return message({ from: 'ann@sender.test', to: addressOf(user), subject, body: `The body of ${subject}.` })
+}
+
+export const addressOf = (user: string): string => `${user}@ours.test`
+
+export async function openDesk(stage: Stage, users: readonly string[]): Promise<Desk> {
+  const server = await startServer(stage, { users: [] })
+  await Promise.all(users.map((user) => server.addUser(addressOf(user))))
+  return new Desk(stage, server)
+}

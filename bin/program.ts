@@ -4,6 +4,7 @@ import { addAliasCommands } from './commands/alias.ts'
 import { addAppPasswordCommands } from './commands/appPassword.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addCostCommand } from './commands/cost.ts'
+import { addDkimCommands } from './commands/dkim.ts'
 import { addDomainCommands } from './commands/domain.ts'
 import { addEventsCommands } from './commands/events.ts'
 import { addMailboxCommands } from './commands/mailbox.ts'
@@ -26,6 +27,7 @@ export function makeProgram(): Command {
     .showHelpAfterError('(add --help for what is possible)')
   addServeCommand(program)
   addDomainCommands(program)
+  addDkimCommands(program)
   addUserCommands(program)
   addAliasCommands(program)
   addAppPasswordCommands(program)

@@ -168,7 +168,7 @@ async function factsOf({ directory }: Place, { name, smarthost, dkim, ...domain 
     junkScore: domain.junkScore ?? null,
     refuseScore: domain.refuseScore ?? null,
     smarthost: smarthost && { host: smarthost.host, port: smarthost.port, tls: smarthost.tls, login: smarthost.login ?? null },
-    dkim: dkim.map(({ selector, algorithm }) => ({ selector, algorithm })),
+    dkim: dkim.map(({ selector, algorithm, use = 'signs' }) => ({ selector, algorithm, does: use })),
     createdAt: domain.createdAt,
   }
 }
@@ -187,7 +187,7 @@ function factsForPeople(facts: Facts) {
     'junk score': facts.junkScore ?? 'default',
     'refuse score': facts.refuseScore ?? 'default',
     smarthost: smarthost && `${smarthost.host}:${smarthost.port} (TLS ${smarthost.tls}${smarthost.login === null ? '' : `, as ${smarthost.login}`})`,
-    'DKIM keys': facts.dkim.map(({ selector, algorithm }) => `${selector} (${algorithm})`).join(', '),
+    'DKIM keys': facts.dkim.map(({ selector, algorithm, does }) => `${selector} (${algorithm}${does === 'signs' ? '' : `, ${does}`})`).join(', '),
     since: showTime(facts.createdAt),
   }
 }

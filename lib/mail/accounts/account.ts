@@ -33,6 +33,8 @@ export interface DkimKey {
   /** PKCS #8 */
   readonly privateKeyPem: string
   readonly createdAt: number
+  /** Why it does not sign (dkimRotation.ts); absent: it signs. */
+  readonly use?: 'waits' | 'rests'
 }
 
 /** Takes all mail of a domain's users to other servers, instead of their MX. */

@@ -18,6 +18,7 @@ import type { DirectoryDeps } from './deps.ts'
 import { demandDomain } from './deps.ts'
 import { dnsRecords } from './dnsRecords.ts'
 import type { DnsRecord } from './dnsRecords.ts'
+import * as dkimRotation from './dkimRotation.ts'
 import * as domains from './domains.ts'
 import { limitsOf } from './limits.ts'
 import type { AccountLimits, OwnLimits } from './limits.ts'
@@ -60,6 +61,19 @@ export class Directory {
 
   changeDomain(name: string, change: domains.DomainChange): Promise<Domain> {
     return domains.changeDomain(this.#deps, name, change)
+  }
+
+  /** A pair of keys that do not sign yet. */
+  addDkimKeys(name: string): Promise<Domain> {
+    return dkimRotation.addDkimKeys(this.#deps, name)
+  }
+
+  useDkimKeys(name: string): Promise<Domain> {
+    return dkimRotation.useDkimKeys(this.#deps, name)
+  }
+
+  removeDkimKeys(name: string, selectors: readonly string[]): Promise<Domain> {
+    return dkimRotation.removeDkimKeys(this.#deps, name, selectors)
   }
 
   removeDomain(name: string, options?: removal.RemovalOptions): Promise<void> {

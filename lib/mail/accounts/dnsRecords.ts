@@ -22,7 +22,7 @@ export function dnsRecords(domain: Domain, hostname: string): DnsRecord[] {
     { type: 'A', name: hostname, value: yourAddress },
     { type: 'PTR', name: yourAddress, value: server },
     { type: 'TXT', name, value: quoteText(spf(domain)) },
-    ...domain.dkim.map((key): DnsRecord => ({ type: 'TXT', name: `${key.selector}._domainkey.${name}`, value: quoteText(dkimText(key)) })),
+    ...domain.dkim.map((key): DnsRecord => ({ type: 'TXT', name: dkimName(name, key), value: quoteText(dkimText(key)) })),
     // RFC 7489 §6.3
     { type: 'TXT', name: `_dmarc.${name}`, value: quoteText(`v=DMARC1; p=quarantine; rua=mailto:postmaster@${name}`) },
     // Clients find their servers by these: RFC 6186 §3, RFC 8314 §5.1.
@@ -38,8 +38,11 @@ function spf({ smarthost }: Domain): string {
   return smarthost.host.endsWith('.amazonaws.com') ? 'v=spf1 mx include:amazonses.com -all' : `v=spf1 mx a:${smarthost.host} ~all`
 }
 
+/** RFC 6376 §3.6.2.1 */
+export const dkimName = (domain: string, { selector }: DkimKey): string => `${selector}._domainkey.${domain}`
+
 /** RFC 6376 §3.6.1; the Ed25519 key without its wrapping: RFC 8463 §4. */
-function dkimText({ algorithm, privateKeyPem }: DkimKey): string {
+export function dkimText({ algorithm, privateKeyPem }: DkimKey): string {
   const info = createPublicKey(privateKeyPem).export({ type: 'spki', format: 'der' })
   const key = algorithm === 'ed25519' ? info.subarray(-32) : info
   return `v=DKIM1; k=${algorithm}; p=${key.toString('base64')}`

@@ -1,5 +1,5 @@
 /**
- * DKIM signatures of one of our domains, one with each of its keys: RSA, which every verifier knows, and Ed25519.
+ * DKIM signatures of one of our domains, one with each of its keys that sign: RSA, which every verifier knows, and Ed25519.
  * Invariant: signing happens once, when the message enters; what leaves later is the same octets.
  */
 import { createHash, createPrivateKey, sign } from 'node:crypto'
@@ -7,6 +7,7 @@ import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { prepareSignature } from '#lib/formats/dkim/signature.ts'
 import type { SignedField } from '#lib/formats/dkim/signature.ts'
+import { signs } from '#lib/mail/accounts/dkimRotation.ts'
 import type { Domain } from '#lib/mail/accounts/directory.ts'
 
 export type SigningDomain = Pick<Domain, 'name' | 'dkim'>
@@ -41,7 +42,7 @@ export function makeSign(): Sign {
     return key
   }
   return async (domain, { fields, bodyHash, at }) => {
-    const signatures = domain.dkim.map(async ({ selector, algorithm, privateKeyPem }) => {
+    const signatures = domain.dkim.filter(signs).map(async ({ selector, algorithm, privateKeyPem }) => {
       const { signedText, complete } = prepareSignature(fields, { algorithm: `${algorithm}-sha256`, domain: domain.name, selector, at, bodyHash })
       return complete(await signText(Buffer.from(signedText, 'latin1'), algorithm, keyOf(privateKeyPem)))
     })

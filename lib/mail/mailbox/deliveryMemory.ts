@@ -87,9 +87,12 @@ function lastSecondIn(segment: DeliverySegment): number {
   return outline === undefined ? (segment.columns.filedSecond[count - 1] ?? 0) : Number(outline[0] ?? 0)
 }
 
-/** Ten bits and seven looks for an id: of a hundred ids that are not in a full block, one seems to be. */
-const filterBytes = (deliveryLimit * 10) / 8
-const filterLooks = 7
+/**
+ * Sixteen bits and eleven looks for an id: of two thousand ids that are not in a full block, one seems to be. With fewer, some entry
+ * of most tails would make each opening read a block.
+ */
+const filterBytes = deliveryLimit * 2
+const filterLooks = 11
 
 /** When the last one was filed, and a filter of all (B. H. Bloom, CACM 13(7), 1970), so that a block need not be read to know what is not in it. */
 export function deliveryFacts({ columns, count }: DeliverySegment): SegmentFacts {

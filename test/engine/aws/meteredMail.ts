@@ -70,6 +70,8 @@ export interface MeteredMail {
   readonly events: readonly LogEvent[]
   readonly front: { readonly engine: AwsEngine; readonly shared: SharedDeps; readonly reception: Reception }
   readonly functions: { readonly engine: AwsEngine; readonly shared: SharedDeps }
+  /** The environment of the functions is a new one, which has nothing open and remembers nothing. */
+  restartFunctions(): Promise<void>
   /** One batch of the queue through its function. How many notes that were. */
   pump(queue: QueueName, options?: { readonly most?: number; readonly remoteMs?: number }): Promise<number>
   receive(to: string, message: Uint8Array): Promise<void>
@@ -95,26 +97,43 @@ export async function openMeteredMail(endpoint: string, resolver: Resolver, chan
     return { engine, shared: { ...shareRooms({ engine, config, clock, log, hostname: 'mx.ours.example', ...openStores({ engine, config, clock, log }) }), resolver } }
   }
   const front = await openRooms(account.makeClients())
-  const clients = account.makeClients()
-  const functions = await openRooms(clients)
-  const delivery = makeDeliverOutbound(functions.shared)
-  const handlers: Record<QueueName, NoteHandler> = { inbound: openCheckInbound(functions.shared), outbound: makeLookUpMx(functions.shared), delivery: delivery.handle }
+  const { sqs } = account.makeClients()
+  meter.attach(sqs)
+  const openFunctions = async () => {
+    const rooms = await openRooms(account.makeClients())
+    const delivery = makeDeliverOutbound(rooms.shared)
+    const handlers: Record<QueueName, NoteHandler> = { inbound: openCheckInbound(rooms.shared), outbound: makeLookUpMx(rooms.shared), delivery: delivery.handle }
+    const close = async (): Promise<void> => {
+      await delivery.close()
+      await rooms.shared.mailStore.close()
+      await rooms.engine.close()
+    }
+    return { ...rooms, handlers, close }
+  }
+  let functions = await openFunctions()
   const reception = openReception(front.shared)
   return {
-    meter, clock, events, functions,
+    meter, clock, events,
+    get functions() {
+      return functions
+    },
+    async restartFunctions() {
+      await functions.close()
+      functions = await openFunctions()
+    },
     front: { ...front, reception },
     async pump(queue, { most = 10, remoteMs = 0 } = {}) {
       const QueueUrl = account.names.queues[queue]
-      const { Messages = [] } = await clients.sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: most, WaitTimeSeconds: 1, VisibilityTimeout: 60, MessageSystemAttributeNames: ['ApproximateReceiveCount'] }))
+      const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: most, WaitTimeSeconds: 1, VisibilityTimeout: 60, MessageSystemAttributeNames: ['ApproximateReceiveCount'] }))
       if (Messages.length === 0) return 0
       const records = Messages.map(({ MessageId = '', ReceiptHandle = '', Body = '', Attributes }) => ({ messageId: MessageId, receiptHandle: ReceiptHandle, body: Body, attributes: { ApproximateReceiveCount: Attributes?.ApproximateReceiveCount ?? '1' } }))
       const before = meter.requests()
-      const failed = await functions.engine.answerBatch(queue, records, handlers[queue], { maxReceives: 20 })
+      const failed = await functions.engine.answerBatch(queue, records, functions.handlers[queue], { maxReceives: 20 })
       if (failed.length > 0) throw new Error(`notes failed: ${JSON.stringify(events.filter(({ level }) => level === 'error').slice(-3))}`)
       await functions.shared.mailStore.settle()
       const ms = ownWorkMs * records.length + waitedMs(before, meter.requests()) / records.length + remoteMs
       meter.add({ invocations: 1, gigabyteSeconds: gigabyteSeconds(functionOf[queue], ms) })
-      await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries: records.map(({ receiptHandle }, index) => ({ Id: String(index), ReceiptHandle: receiptHandle })) }))
+      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries: records.map(({ receiptHandle }, index) => ({ Id: String(index), ReceiptHandle: receiptHandle })) }))
       return records.length
     },
     async receive(to, message) {
@@ -145,11 +164,9 @@ export async function openMeteredMail(endpoint: string, resolver: Resolver, chan
       return mapCounts((thing) => (after[thing] - before[thing]) / times)
     },
     async close() {
-      await delivery.close()
-      for (const { engine, shared } of [front, functions]) {
-        await shared.mailStore.close()
-        await engine.close()
-      }
+      await functions.close()
+      await front.shared.mailStore.close()
+      await front.engine.close()
     },
   }
 }

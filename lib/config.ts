@@ -123,6 +123,7 @@ export const settings = {
     searchDepth: count(50, 'How deeply the keys of a SEARCH may be nested.'),
     searchKeys: count(2000, 'The most keys in one SEARCH.'),
     maxSearchContexts: count(20, 'The most searches of one session whose results are watched (RFC 5267 UPDATE).'),
+    unauthenticate: flag(true, 'Let clients log out and in again on one connection (UNAUTHENTICATE, RFC 8437).'),
   },
   /* pop3: see lib/serve/pop3 */
   pop3: {

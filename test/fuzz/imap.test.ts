@@ -93,6 +93,7 @@ const limits = { depth: 20, keys: 100 }
 const parsers: Readonly<Record<string, (text: string, names: NameEncoding) => unknown>> = {
   'APPEND': (text, names) => [parseAppend(new Lexer(text), names), endsBeforeMessage(`a APPEND${text}`)],
   'APPEND message': (text) => [parseMessageStart(new Lexer(text)), endsBeforeNextMessage(text)],
+  'CATENATE part': (text) => parseCatenatePart(new Lexer(text, 1)),
   'REPLACE': (text, names) => parseReplace(new Lexer(text), names),
   'NOTIFY': (text, names) => parseNotify(new Lexer(text), names),
   'UIDBATCHES': (text) => parseUidBatches(new Lexer(text)),
@@ -120,7 +121,7 @@ const parsers: Readonly<Record<string, (text: string, names: NameEncoding) => un
   'AUTHENTICATE': (text) => parseAuthenticate(new Lexer(text)),
 }
 /** Those that no command of the grammar goes through alone. */
-const innerParsers: readonly ((text: string) => unknown)[] = [readCommandStart, readTag, literalAtEnd, (text) => parseCatenatePart(new Lexer(text)), (text) => parseMessageUrl(text.trim())]
+const innerParsers: readonly ((text: string) => unknown)[] = [readCommandStart, readTag, literalAtEnd, (text) => parseMessageUrl(text.trim())]
 
 function returnsOrRefuses(parse: () => unknown): void {
   try {

@@ -177,6 +177,7 @@ export class ImapGrammar {
     'UIDBATCHES': () => `${this.#nz()}${this.#optional(() => ' 1:3')}`,
     'APPEND': this.#mailbox,
     'REPLACE': () => `${this.#end()} ${this.#mailbox()}`,
+    'CATENATE part': () => this.#any(() => `${this.#word('URL')} ${this.#pick(['/INBOX/;UID=1', '"/a b;UIDVALIDITY=3/;UID=7/;SECTION=1.MIME"', '{13}\r\n/INBOX/;UID=2'])}`, () => `${this.#word('TEXT')} `, () => `${this.#word('UTF8')} (`),
     'APPEND message': () => this.#optional(() => `${this.#flags()} `) + this.#optional(() => `${this.#dateTime()} `) + this.#any(() => '', () => 'CATENATE (', () => 'UTF8 ('),
   }
 

@@ -67,10 +67,13 @@ export function parseMessageStart(lexer: Lexer): MessageStart {
   return { flags, internalDate, form }
 }
 
-/** One part of CATENATE: the URL, or undefined for text, which is the literal that follows. */
-export function parseCatenatePart(lexer: Lexer): string | undefined {
-  if (lexer.skipWord('URL ')) return lexer.astring('a URL')
-  if (!lexer.skipWord('TEXT ')) throw bad('Expected URL or TEXT')
+/** One part of CATENATE: a URL, or the literal that follows; `utf8`: in parentheses (RFC 6855 §4). */
+export type CatenatePart = { readonly form: 'url'; readonly url: string } | { readonly form: 'text' | 'utf8' }
+
+export function parseCatenatePart(lexer: Lexer): CatenatePart {
+  if (lexer.skipWord('URL ')) return { form: 'url', url: lexer.astring('a URL') }
+  const form = lexer.skipWord('TEXT ') ? 'text' : lexer.skipWord('UTF8 (') ? 'utf8' : undefined
+  if (form === undefined) throw bad('Expected URL or TEXT')
   lexer.end()
-  return undefined
+  return { form }
 }

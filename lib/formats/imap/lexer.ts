@@ -4,6 +4,7 @@
  * The text is an octet string (code points 0-255 are the octets) without the final CRLF; literals stand in it as they
  * came, `{3}` CRLF and the octets. Every method moves over what it returns or throws {@link bad}; none looks back.
  */
+import { isUtf8 } from 'node:buffer'
 import { bad } from './refusal.ts'
 
 const atomBit = 1
@@ -167,6 +168,8 @@ export class Lexer {
       } else at++
     }
     value += this.text.slice(start, at)
+    // RFC 9051 §4.3, RFC 6855 §3: other octets go in literals.
+    if (!isAscii(value) && !isUtf8(Buffer.from(value, 'latin1'))) throw bad('A quoted string is not UTF-8')
     this.at = at + 1
     return value
   }

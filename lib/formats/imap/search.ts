@@ -36,6 +36,8 @@ export interface SearchProgram {
   readonly modSeq: boolean
   /** A FUZZY key stands in it. */
   readonly fuzzy: boolean
+  /** A character set was named. */
+  readonly charset: boolean
 }
 
 export interface Search extends SearchProgram {
@@ -60,12 +62,13 @@ export function parseSearch(lexer: Lexer, limits: SearchLimits): Search {
 
 /** The criteria to the end of the command; `charset` says whether the character set stands before them without a word (SORT, THREAD). */
 export function parseSearchProgram(lexer: Lexer, limits: SearchLimits, charset: 'optional' | 'charset'): SearchProgram {
-  if (charset === 'charset' || lexer.skipWord('CHARSET ')) parseCharset(lexer)
+  const named = charset === 'charset' || lexer.skipWord('CHARSET ')
+  if (named) parseCharset(lexer)
   const parser = new KeyParser(lexer, limits)
   const keys = [parser.key(0)]
   while (lexer.skip(' ')) keys.push(parser.key(0))
   lexer.end()
-  return { key: all(keys), modSeq: parser.modSeq, fuzzy: parser.fuzzy }
+  return { key: all(keys), modSeq: parser.modSeq, fuzzy: parser.fuzzy, charset: named }
 }
 
 function all(keys: readonly SearchKey[]): SearchKey {

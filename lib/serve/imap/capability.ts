@@ -9,12 +9,12 @@ const always = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE',
 const afterLogin = [
   'NAMESPACE', 'CHILDREN', 'UNSELECT', 'UIDPLUS', 'MOVE', 'SPECIAL-USE', 'CREATE-SPECIAL-USE', 'LIST-EXTENDED', 'LIST-STATUS',
   'STATUS=SIZE', 'ESEARCH', 'SEARCHRES', 'SORT', 'SORT=DISPLAY', 'ESORT', 'THREAD=ORDEREDSUBJECT', 'THREAD=REFERENCES', 'THREAD=REFS',
-  'CONTEXT=SEARCH', 'CONTEXT=SORT', 'MULTISEARCH', 'SEARCH=FUZZY', 'FILTERS', 'PARTIAL', 'INPROGRESS', 'WITHIN', 'CONDSTORE', 'QRESYNC', 'UIDONLY', 'UIDBATCHES', 'UTF8=ACCEPT', 'NOTIFY', 'MULTIAPPEND', 'CATENATE', 'REPLACE', 'COMPRESS=DEFLATE', 'UNAUTHENTICATE', 'BINARY', 'QUOTA', 'QUOTASET', 'QUOTA=RES-STORAGE', 'QUOTA=RES-MESSAGE', 'QUOTA=RES-MAILBOX', 'QUOTA=RES-ANNOTATION-STORAGE', 'ACL', 'RIGHTS=texk', 'LIST-MYRIGHTS', 'METADATA', 'METADATA-SERVER', 'LIST-METADATA',
+  'CONTEXT=SEARCH', 'CONTEXT=SORT', 'MULTISEARCH', 'SEARCH=FUZZY', 'FILTERS', 'PARTIAL', 'INPROGRESS', 'WITHIN', 'CONDSTORE', 'QRESYNC', 'UIDONLY', 'UIDBATCHES', 'UTF8=ACCEPT', 'NOTIFY', 'MULTIAPPEND', 'CATENATE', 'REPLACE', 'COMPRESS=DEFLATE', 'BINARY', 'QUOTA', 'QUOTASET', 'QUOTA=RES-STORAGE', 'QUOTA=RES-MESSAGE', 'QUOTA=RES-MAILBOX', 'QUOTA=RES-ANNOTATION-STORAGE', 'ACL', 'RIGHTS=texk', 'LIST-MYRIGHTS', 'METADATA', 'METADATA-SERVER', 'LIST-METADATA',
   'OBJECTID', 'SAVEDATE', 'PREVIEW',
 ]
 
 export function capabilities(session: Session): string {
-  const words = session.state === 'notAuthenticated' ? beforeLogin(session) : [...always, ...afterLogin, ...limitCapabilities(session), `APPENDLIMIT=${session.deps.maxMessageBytes}`]
+  const words = session.state === 'notAuthenticated' ? beforeLogin(session) : [...always, ...afterLogin, ...(session.deps.settings.unauthenticate ? ['UNAUTHENTICATE'] : []), ...limitCapabilities(session), `APPENDLIMIT=${session.deps.maxMessageBytes}`]
   return words.join(' ')
 }
 

@@ -1,6 +1,6 @@
 /** The criteria of SEARCH, SORT and THREAD as lib/mail wants them: filters by what they stand for, sequence numbers and `$` by UIDs. */
 import { Lexer } from '#lib/formats/imap/lexer.ts'
-import { no } from '#lib/formats/imap/refusal.ts'
+import { bad, no } from '#lib/formats/imap/refusal.ts'
 import type { SearchKey, SearchLimits, SearchProgram } from '#lib/formats/imap/search.ts'
 import { parseSearchProgram, rewriteSearch } from '#lib/formats/imap/search.ts'
 import type { SequenceRange, SequenceSet } from '#lib/formats/imap/sequenceSet.ts'
@@ -11,6 +11,11 @@ import type { MailboxView } from './view.ts'
 
 export function searchLimits({ deps: { settings } }: Session): SearchLimits {
   return { depth: settings.searchDepth, keys: settings.searchKeys }
+}
+
+/** RFC 6855 §3: after ENABLE UTF8=ACCEPT a SEARCH names no character set. @throws bad */
+export function demandNoCharset({ utf8 }: Session, { charset }: Pick<SearchProgram, 'charset'>): void {
+  if (utf8 && charset) throw bad('CHARSET has no place after ENABLE UTF8=ACCEPT')
 }
 
 /** For the selected mailbox. @throws no, bad */

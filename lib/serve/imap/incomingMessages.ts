@@ -87,13 +87,14 @@ class Catenation {
 
   async *#parts(): AsyncGenerator<Uint8Array> {
     do {
-      const url = parseCatenatePart(this.place.lexer)
-      if (url !== undefined) yield* urlOctets(this.#session, url)
+      const part = parseCatenatePart(this.place.lexer)
+      if (part.form === 'url') yield* urlOctets(this.#session, part.url)
       else {
         const literal = demandLiteral(this.place)
         if (literal.mark.sizeBytes > this.#session.deps.maxMessageBytes) throw no('The message is too large', 'TOOBIG')
         yield* literal.read()
         this.place = await literal.rest()
+        if (part.form === 'utf8') this.place.lexer.expect(')')
       }
     } while (this.place.lexer.skip(' '))
     this.place.lexer.expect(')')

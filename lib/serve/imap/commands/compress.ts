@@ -1,14 +1,15 @@
 /** COMPRESS: RFC 4978. */
 import { errorFields } from '#lib/base/log.ts'
 import { parseCompress } from '#lib/formats/imap/compress.ts'
-import { no } from '#lib/formats/imap/refusal.ts'
+import { bad } from '#lib/formats/imap/refusal.ts'
 import type { Answer, Command } from '../command.ts'
 import { Compression } from '../compression.ts'
 
 export async function compress({ session, lexer, tag }: Command): Promise<Answer | 'answered'> {
   const { connection, input, output } = session
-  if (parseCompress(lexer) !== 'DEFLATE') throw no('DEFLATE is the only algorithm', 'CANNOT')
-  if (session.compression !== undefined) throw no('Compression is on already', 'COMPRESSIONACTIVE')
+  // RFC 4978 §3
+  if (parseCompress(lexer) !== 'DEFLATE') throw bad('DEFLATE is the only algorithm')
+  if (session.compression !== undefined) throw bad('Compression is on already', 'COMPRESSIONACTIVE')
   await session.tellNews(true)
   await output.flush()
   output.text(`${tag} OK Compression is on\r\n`)

@@ -9,7 +9,7 @@ import { writeEsearch } from '#lib/formats/imap/searchResponse.ts'
 import { returnsAll } from '#lib/formats/imap/searchReturn.ts'
 import { searchMessages } from '#lib/mail/mailbox/search.ts'
 import type { Answer, Command } from '../command.ts'
-import { inView, putFilters, resolveCriteria, searchLimits } from '../criteria.ts'
+import { demandNoCharset, inView, putFilters, resolveCriteria, searchLimits } from '../criteria.ts'
 import type { FoundMailbox } from '../places.ts'
 import { searchProgress } from '../progress.ts'
 import type { Session } from '../session.ts'
@@ -19,6 +19,7 @@ export async function esearch({ session, lexer, tag, word }: Command): Promise<A
   const found = await mailboxesOf(session, request.sources)
   const selectedOnly = request.sources === undefined || request.sources.every(({ kind }) => kind === 'selected')
   demandSingle(request, selectedOnly)
+  demandNoCharset(session, request)
   if (request.modSeq) session.enableCondstore()
   const key = selectedOnly ? await resolveCriteria(session, request.key) : demandEverywhere(await putFilters(session, request.key))
   for (const one of found) {

@@ -6,7 +6,7 @@ import { writeSearch } from '#lib/formats/imap/searchResponse.ts'
 import { searchMessages } from '#lib/mail/mailbox/search.ts'
 import type { Answer, Command } from '../command.ts'
 import { demandFreshTag } from '../contexts.ts'
-import { inView, resolveCriteria, searchLimits } from '../criteria.ts'
+import { demandNoCharset, inView, resolveCriteria, searchLimits } from '../criteria.ts'
 import { limitSearch } from '../messageLimit.ts'
 import { searchProgress } from '../progress.ts'
 import { answerSearch } from '../searchAnswer.ts'
@@ -30,6 +30,7 @@ async function find(command: Command, byUid: boolean): Promise<Answer> {
 async function answer({ session, tag, word }: Command, request: Search, byUid: boolean): Promise<Answer> {
   const { selected, mail, deps } = session
   demandFreshTag(session, tag, request)
+  demandNoCharset(session, request)
   if (request.modSeq) session.enableCondstore()
   const { key, limited } = limitSearch(session, await resolveCriteria(session, request.key))
   const found = await searchMessages(mail, { mailboxId: selected.mailboxId, key, now: deps.clock.now(), onProgress: searchProgress(session, tag) })

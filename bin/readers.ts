@@ -18,6 +18,12 @@ export function readLimit(text: string): Choice<number> {
   return { is: text === 'default' ? null : text === 'none' ? 0 : read('count', text) }
 }
 
+/** A whole number from 1. */
+export function readCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number from 1 is expected.')
+  return Number(text)
+}
+
 /** A number, or `default` for what the setting says. */
 export function readScore(text: string): Choice<number> {
   return { is: text === 'default' ? null : read('number', text) }

@@ -18,7 +18,9 @@ import type { Place } from '../place.ts'
 import { Progress } from '../progress.ts'
 import { addExportCommand } from './mailboxExport.ts'
 import { addReindexCommand } from './mailboxReindex.ts'
+import { addRestoreCommand } from './mailboxRestore.ts'
 import { addShareCommands } from './mailboxShares.ts'
+import { addShowCommand } from './mailboxShow.ts'
 
 interface CheckOptions extends PlaceOptions {
   readonly all?: boolean
@@ -27,6 +29,8 @@ interface CheckOptions extends PlaceOptions {
 export function addMailboxCommands(program: Command): void {
   const mailbox = program.command('mailbox').description('What users have in their mailboxes, and whether it is whole.')
   withPlace(mailbox.command('list').argument('[user]', 'user@domain; without it every account, one line each').description('Mailboxes, messages, sizes and quota.')).action(listMailboxes)
+  addShowCommand(mailbox)
+  addRestoreCommand(mailbox)
   addShareCommands(mailbox)
   withPlace(mailbox.command('check').argument('[user...]', 'user@domain, one or more').description('Reads accounts whole and says what is missing, damaged or left over; exit code 1 if there is anything.'))
     .option('--all', 'every account')

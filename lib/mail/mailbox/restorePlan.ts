@@ -66,7 +66,8 @@ export async function planRestore(account: AccountMail, { past, time, mailbox }:
   const moved = new Set<number>()
   let [here, tooOld] = [0, 0]
   for (const then of chosen(past, mailbox)) {
-    const still = keysIn(state.mailboxById(then.id))
+    // One that was deleted and made again is the same to its user.
+    const still = keysIn(state.mailboxById(then.id) ?? state.mailbox(then.name))
     for (let place = 0; place < then.count; place++) {
       const { sequence, index } = then.originAt(place)
       const key = newest(renewed, originKey(sequence, index))

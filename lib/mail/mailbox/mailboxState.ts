@@ -79,7 +79,7 @@ export class MailboxState {
     return this.messages.count
   }
 
-  /** Ascending, a copy. */
+  /** Ascending, as they are now and stay; shared, so nobody may change the list. */
   uids(): Uint32Array {
     return this.messages.uids()
   }

@@ -71,6 +71,8 @@ export class MessageList {
   #count = 0
   /** The segment found last: neighbours are asked for one after the other. */
   #near = 0
+  /** What {@link uids} gives, with room behind it; made when somebody asks. */
+  #uids: Uint32Array | undefined
 
   constructor(segments: MessageSegment[] = []) {
     this.segments = segments
@@ -94,18 +96,20 @@ export class MessageList {
     return first === undefined ? (segment.columns.uid[row] ?? 0) : first + row
   }
 
-  /** Ascending, a copy. */
+  /**
+   * Ascending, as they are now. All who ask get the same list, which nobody may change: what comes later is written behind it,
+   * and where one is taken out the next one to ask gets a new list.
+   */
   uids(): Uint32Array {
-    const uids = new Uint32Array(this.#count)
-    let at = 0
-    for (const segment of this.segments) {
-      const { count } = segment
-      const first = firstOfRun(segment)
-      if (first === undefined) uids.set(segment.columns.uid.subarray(0, count), at)
-      else for (let row = 0; row < count; row++) uids[at + row] = first + row
-      at += count
+    if (this.#uids === undefined) {
+      this.#uids = new Uint32Array(Math.ceil(this.#count * 1.02) + 16)
+      let at = 0
+      for (const segment of this.segments) {
+        writeUids(segment, this.#uids, at)
+        at += segment.count
+      }
     }
-    return uids
+    return this.#uids.subarray(0, this.#count)
   }
 
   at(index: number, word: keyof typeof messageLayout): number {
@@ -155,6 +159,8 @@ export class MessageList {
     columns.savedAt[place] = row.savedAt
     columns.originSequence[place] = row.originSequence
     columns.originIndex[place] = row.originIndex
+    if (this.#uids !== undefined && this.#count < this.#uids.length) this.#uids[this.#count] = row.uid
+    else this.#uids = undefined
     this.#count++
   }
 
@@ -177,6 +183,7 @@ export class MessageList {
 
   /** Takes the rows out; `gone` sees each of them first. Returns the runs of UIDs that were really there. */
   remove(runs: UidRuns, gone: (segment: MessageSegment, row: number) => void): number[] {
+    this.#uids = undefined
     const marks = new Map<MessageSegment, Uint8Array>()
     const removed: number[] = []
     this.eachStretch(runs, (segment, from, to) => {
@@ -237,6 +244,13 @@ export class MessageList {
     }
     return low
   }
+}
+
+function writeUids(segment: MessageSegment, to: Uint32Array, at: number): void {
+  const { count } = segment
+  const first = firstOfRun(segment)
+  if (first === undefined) to.set(segment.columns.uid.subarray(0, count), at)
+  else for (let row = 0; row < count; row++) to[at + row] = first + row
 }
 
 function rowOf({ columns }: MessageSegment, row: number): MessageRow {

@@ -23,7 +23,9 @@ export interface News {
 const nothing: News = { expunged: [], vanished: [], exists: undefined, changed: [] }
 
 export class MailboxView {
+  /** The mailbox's own list, shared with all who look at it, until the two differ. */
   #uids: Uint32Array
+  #shared = true
   #count: number
   /** Changes and arrivals are told up to this mod-sequence, removals up to that one. */
   #toldChanges: number
@@ -105,6 +107,7 @@ export class MailboxView {
     if (!changes) return gone
     const changed = mailbox.highestModSeq > this.#toldChanges ? this.#changed(mailbox) : []
     const exists = this.#arrivals(mailbox)
+    if (!this.#shared && this.#toldRemovals === sequence) this.#share(mailbox)
     this.#toldChanges = sequence
     this.#own.clear()
     return { ...gone, exists, changed }
@@ -118,6 +121,7 @@ export class MailboxView {
   #remove(mailbox: MailboxState): News {
     const gone = new Set(mailbox.vanishedSince(this.#toldRemovals))
     if (gone.size === 0) return nothing
+    if (this.#shared) this.#copy(this.#count)
     const expunged: number[] = []
     const vanished: number[] = []
     let kept = 0
@@ -139,15 +143,31 @@ export class MailboxView {
     while (first > 0 && mailbox.uidAt(first - 1) > last) first--
     const arrived = mailbox.count - first
     if (arrived === 0) return undefined
-    this.#reserve(this.#count + arrived)
-    for (let index = first; index < mailbox.count; index++) this.#uids[this.#count++] = mailbox.uidAt(index)
-    return this.#count
+    const count = this.#count + arrived
+    // All that is missing has come behind: the list that is shared goes on.
+    if (this.#shared && count === mailbox.count) this.#uids = mailbox.uids()
+    else this.#add(mailbox, first, count)
+    this.#count = count
+    return count
   }
 
-  #reserve(count: number): void {
-    if (count <= this.#uids.length) return
-    const larger = new Uint32Array(Math.max(count, Math.ceil(this.#uids.length * 1.25) + 16))
-    larger.set(this.#uids.subarray(0, this.#count))
-    this.#uids = larger
+  #add(mailbox: MailboxState, first: number, count: number): void {
+    if (this.#shared || count > this.#uids.length) this.#copy(count)
+    for (let index = first, at = this.#count; index < mailbox.count; index++) this.#uids[at++] = mailbox.uidAt(index)
+  }
+
+  /** A list of its own with room for `count`. */
+  #copy(count: number): void {
+    const own = new Uint32Array(Math.ceil(count * 1.02) + 16)
+    own.set(this.#uids.subarray(0, this.#count))
+    this.#uids = own
+    this.#shared = false
+  }
+
+  /** All is told: what the client knows is what is there. */
+  #share(mailbox: MailboxState): void {
+    if (mailbox.count !== this.#count) return
+    this.#uids = mailbox.uids()
+    this.#shared = true
   }
 }

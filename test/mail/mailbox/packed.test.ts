@@ -100,3 +100,19 @@ test('sealed octets come back; whatever octet of them is changed or missing is f
     assert.throws(() => openSealed(sealed.subarray(0, 3)), /damaged/)
   }
 })
+
+test('a list of UIDs that was given stays as it was, whatever comes and goes after it; who asks again shares the next one', () => {
+  const { state } = thaw(whole)
+  const mailbox = inboxOf(state)
+  const before = mailbox.uids()
+  const copy = before.slice()
+  append(state, { kind: 'file', mailbox: mailbox.id, flags: [], internalDate: start, sizeBytes: 1, deliveryId: null, blob, hash: new Uint8Array(32), metadata: null })
+  const grown = mailbox.uids()
+  assert.equal(grown.buffer, before.buffer)
+  append(state, { kind: 'expunge', mailbox: mailbox.id, uids: [3, 4] })
+  const shrunk = mailbox.uids()
+  assert.deepEqual([before, grown, shrunk], [copy, Uint32Array.of(...copy, count + 1), Uint32Array.of(1, 2, ...copy.slice(4), count + 1)])
+  assert.equal(mailbox.uids().buffer, shrunk.buffer)
+  for (let more = 2; more < 1000; more++) append(state, { kind: 'file', mailbox: mailbox.id, flags: [], internalDate: start, sizeBytes: 1, deliveryId: null, blob, hash: new Uint8Array(32), metadata: null })
+  assert.deepEqual([mailbox.uids().length, mailbox.uids().at(-1), shrunk.at(-1)], [count + 999 - 2, count + 999, count + 1])
+})

@@ -10,7 +10,7 @@ import { retentionOf } from './logDays.ts'
 import { Places } from './mailStack.ts'
 import type { MailStack } from './mailStack.ts'
 import { healthPort, mailPorts } from './ports.ts'
-import { allow, sendTo, useBlobs, useTable } from './permissions.ts'
+import { allow, ofMailboxes, ofNotes, ofTransit, sendTo, useBlobs, useTable } from './permissions.ts'
 
 /** The most Fargate waits between SIGTERM and SIGKILL; the server is done within 108 (containers/front/main.ts). */
 const stopTimeout = Duration.seconds(120)
@@ -52,7 +52,8 @@ function addTaskRole(stack: MailStack): Role {
   const role = new Role(stack, 'Role-front', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'), description: 'What the tasks of the front may do' })
   allow(role, [
     useTable(stack),
-    ...useBlobs(stack, { certificate: true }),
+    ...useBlobs(stack, [...ofMailboxes, ...ofTransit, ...ofNotes]),
+    { actions: ['s3:GetObject'], resources: [`${places.bucket}/tls/certificate.pem`] },
     sendTo(stack, ['inbound', 'outbound']),
     { actions: ['sqs:CreateQueue', 'sqs:GetQueueUrl', 'sqs:SendMessage', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:DeleteQueue'], resources: [places.bells], because: 'A front task makes a queue for itself, to be told of new mail, and rings those of others; their names end in what only the task knows.' },
   ])

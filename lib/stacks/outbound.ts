@@ -16,7 +16,7 @@ import type { CodeOf, MailFunctionProps } from './mailFunction.ts'
 import { MailStack } from './mailStack.ts'
 import type { Setting } from './mailStack.ts'
 import { OutboundNetwork } from './outboundNetwork.ts'
-import { consume, sendTo, useBlobs, useTable } from './permissions.ts'
+import { consume, ofNotes, ofTransit, sendTo, useBlobs, useTable } from './permissions.ts'
 import type { PipelineStack } from './pipeline.ts'
 import { hostedZone } from './storage.ts'
 import type { MailZone } from './storage.ts'
@@ -43,7 +43,7 @@ export class OutboundStack extends MailStack {
       memoryMiB: 512,
       timeout: Duration.minutes(2),
       environment: mailEnvironment(this),
-      allowances: [...consume(this, 'outbound'), useTable(this), ...useBlobs(this), sendTo(this, ['inbound', 'outbound', 'delivery'])],
+      allowances: [...consume(this, 'outbound'), useTable(this), ...useBlobs(this, [...ofTransit, ...ofNotes]), sendTo(this, ['inbound', 'outbound', 'delivery'])],
     })
     addConsumer(this, 'outbound', router, this.choices.lookUpAtOnce)
   }
@@ -56,7 +56,7 @@ export class OutboundStack extends MailStack {
       memoryMiB: 512,
       timeout: Duration.minutes(15),
       environment: { ...mailEnvironment(this, network === undefined ? {} : { 'server.hostname': network.hostname }), PENNYPOST_ENVIRONMENTS: String(this.choices.deliverAtOnce) },
-      allowances: [...consume(this, 'delivery'), useTable(this), ...useBlobs(this), sendTo(this, ['inbound', 'outbound', 'delivery'])],
+      allowances: [...consume(this, 'delivery'), useTable(this), ...useBlobs(this, [...ofTransit, ...ofNotes]), sendTo(this, ['inbound', 'outbound', 'delivery'])],
       ...place,
     })
     addConsumer(this, 'delivery', courier, this.choices.deliverAtOnce)

@@ -2,7 +2,7 @@
  * Who may do what, resource by resource. A star stands only where AWS knows no narrower resource, or where names are
  * made at run time; each carries its reason into the acknowledgements of cdk-nag.
  */
-import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Role } from 'aws-cdk-lib/aws-iam'
 import type { QueueName } from '#lib/engine/ports.ts'
 import { acknowledge, wildcardRule } from './acknowledge.ts'
@@ -10,8 +10,6 @@ import { Places } from './mailStack.ts'
 import type { MailStack } from './mailStack.ts'
 
 export interface Allowance {
-  /** An exception from what another one allows. */
-  readonly deny?: true
   readonly actions: readonly string[]
   readonly resources: readonly string[]
   readonly conditions?: Readonly<Record<string, unknown>>
@@ -21,9 +19,9 @@ export interface Allowance {
 
 /** @throws {Error} for a star without a reason */
 export function allow(role: Role, allowances: readonly Allowance[]): void {
-  for (const { deny = false, actions, resources, conditions, because } of allowances) {
-    role.addToPrincipalPolicy(new PolicyStatement({ effect: deny ? Effect.DENY : Effect.ALLOW, actions: [...actions], resources: [...resources], ...(conditions === undefined ? {} : { conditions }) }))
-    for (const resource of deny ? [] : resources.filter((one) => one.includes('*'))) {
+  for (const { actions, resources, conditions, because } of allowances) {
+    role.addToPrincipalPolicy(new PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions === undefined ? {} : { conditions }) }))
+    for (const resource of resources.filter((one) => one.includes('*'))) {
       if (because === undefined) throw new Error(`${role.node.path}: a star in ${resource} needs a reason`)
       acknowledge(role, { [wildcardRule(role, resource)]: because })
     }
@@ -35,14 +33,21 @@ export function useTable(stack: MailStack): Allowance {
   return { actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'], resources: [new Places(stack).table] }
 }
 
-/** Messages and snapshots, but not the keys of TLS, which lie in the same bucket: nobody who handles mail writes them, and the front alone reads one. */
-export function useBlobs(stack: MailStack, { certificate = false }: { readonly certificate?: boolean } = {}): Allowance[] {
+/** Messages in mailboxes, and what is made of them: folded states, and indexes to search in. */
+export const ofMailboxes = ['mail/', 'snapshot/', 'index/'] as const
+/** Contents on their way. */
+export const ofTransit = ['transit/'] as const
+/** Notes that wait and are too large for a row. */
+export const ofNotes = ['queue/'] as const
+type BlobPrefix = (typeof ofMailboxes | typeof ofTransit | typeof ofNotes)[number]
+
+/** Objects below these prefixes and no others: the keys of TLS lie in the same bucket. */
+export function useBlobs(stack: MailStack, prefixes: readonly BlobPrefix[]): Allowance[] {
   const { bucket } = new Places(stack)
   return [
-    { actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'], resources: [`${bucket}/*`], because: 'Keys of objects are made at run time; this bucket holds nothing but the mail of this deployment.' },
+    { actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'], resources: prefixes.map((prefix) => `${bucket}/${prefix}*`), because: 'Keys of objects are made at run time, below a prefix for each kind.' },
+    // Without it S3 answers 403 for an object that is not there. It tells keys alone, which are made of ids.
     { actions: ['s3:ListBucket'], resources: [bucket] },
-    { deny: true, actions: ['s3:PutObject', 's3:DeleteObject'], resources: [`${bucket}/tls/*`] },
-    { deny: true, actions: ['s3:GetObject'], resources: [certificate ? `${bucket}/tls/account-key.pem` : `${bucket}/tls/*`] },
   ]
 }
 

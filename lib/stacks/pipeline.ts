@@ -20,7 +20,7 @@ import type { CodeOf } from './mailFunction.ts'
 import { addMailQueue } from './mailQueue.ts'
 import { MailStack, Places } from './mailStack.ts'
 import type { Setting } from './mailStack.ts'
-import { consume, ringBells, sendTo, useBlobs, useTable } from './permissions.ts'
+import { consume, ofMailboxes, ofNotes, ofTransit, ringBells, sendTo, useBlobs, useTable } from './permissions.ts'
 import { shared } from './shared.ts'
 import { zoneId } from './storage.ts'
 import type { MailZone, StorageStack } from './storage.ts'
@@ -52,7 +52,7 @@ export class PipelineStack extends MailStack {
       memoryMiB: 1024,
       timeout: Duration.minutes(2),
       environment: mailEnvironment(this),
-      allowances: [...consume(this, 'inbound'), useTable(this), ...useBlobs(this), sendTo(this, ['inbound', 'outbound']), ringBells(this)],
+      allowances: [...consume(this, 'inbound'), useTable(this), ...useBlobs(this, [...ofMailboxes, ...ofTransit, ...ofNotes]), sendTo(this, ['inbound', 'outbound']), ringBells(this)],
     })
     addConsumer(this, 'inbound', checker, this.choices.checkAtOnce)
   }
@@ -65,8 +65,7 @@ export class PipelineStack extends MailStack {
       memoryMiB: 256,
       timeout: Duration.seconds(50),
       environment: mailEnvironment(this),
-      // Notes that wait may be too large for a row, and lie in the bucket then.
-      allowances: [useTable(this), ...useBlobs(this), sendTo(this, ['inbound', 'outbound', 'delivery']), { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], resources: dead }],
+      allowances: [useTable(this), ...useBlobs(this, ofNotes), sendTo(this, ['inbound', 'outbound', 'delivery']), { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], resources: dead }],
     })
     addDeathAlarm(this, 'sweep-due', sweeper)
     addCause(this, 'sweep-due', sweeper, {
@@ -89,7 +88,7 @@ export class PipelineStack extends MailStack {
       environment: { ...mailEnvironment(this), PENNYPOST_ZONE: zoneId(this, zone), PENNYPOST_ACME_DIRECTORY: choices.acmeDirectory, PENNYPOST_ACME_CONTACT: choices.contact },
       allowances: [
         { actions: ['s3:GetObject', 's3:PutObject'], resources: [`${places.bucket}/tls/*`], because: 'The certificate, its key and the account with the authority lie under this prefix and nothing else does.' },
-        // Without it S3 answers 403 for an object that is not there, and the first run could not tell.
+        // Without it the first run could not tell that there is none (lib/engine/aws/tlsObjects.ts).
         { actions: ['s3:ListBucket'], resources: [places.bucket], conditions: { StringLike: { 's3:prefix': 'tls/*' } } },
         changeRecords(this, zone, { names: [`_acme-challenge.${choices.hostname}`], type: 'TXT' }),
         { actions: ['route53:GetChange'], resources: [`arn:${this.partition}:route53:::change/*`], because: 'A change has a name only once it is made, and it tells nothing but whether it has spread.' },

@@ -1,8 +1,7 @@
 /** Mail clients as people use them, each with a user of its own on one server; clients/NAME.ts says what each does. docs/clients.md shows their settings. */
 import { after, before, describe } from 'node:test'
-import { alpine } from './clients/alpine.ts'
 import { aerc } from './clients/aerc.ts'
-import { mutt } from './clients/mutt.ts'
+import { alpine } from './clients/alpine.ts'
 import { openDesk } from './clients/desk.ts'
 import type { Desk } from './clients/desk.ts'
 import { fetchmail } from './clients/fetchmail.ts'
@@ -10,10 +9,12 @@ import { getmail } from './clients/getmail.ts'
 import { imapfilter } from './clients/imapfilter.ts'
 import { imapflow } from './clients/imapflow.ts'
 import { mbsync } from './clients/mbsync.ts'
+import { mutt } from './clients/mutt.ts'
 import { offlineimap } from './clients/offlineimap.ts'
+import { thunderbird } from './clients/thunderbird.ts'
 import { Stage } from './harness.ts'
 
-const users = ['alice', 'bob', 'carol', 'dora', 'erik', 'fritz', 'greta', 'hanna', 'ida', 'jon']
+const users = ['alice', 'bob', 'carol', 'dora', 'erik', 'fritz', 'greta', 'hanna', 'ida', 'jon', 'kim']
 
 describe('real clients', () => {
   const stage = new Stage()
@@ -35,4 +36,5 @@ describe('real clients', () => {
   aerc(desk)
   mutt(desk, 'mutt', 'ida')
   mutt(desk, 'neomutt', 'jon')
+  thunderbird(desk)
 })

@@ -1,7 +1,7 @@
 /** A server for the journeys of real clients, and a reader of our own that says what it holds: no client is believed about itself. */
 import { mkdirSync } from 'node:fs'
 import { ImapFlow } from 'imapflow'
-import { message, password, startServer } from '../harness.ts'
+import { eventually, message, password, startServer } from '../harness.ts'
 import type { Pennypost, Stage } from '../harness.ts'
 
 export interface Held {
@@ -48,15 +48,14 @@ export class Desk {
 
   /** Every mailbox by name, and what is in it, in order of UID. */
   async holds(user: string): Promise<Readonly<Record<string, readonly Held[]>>> {
-    return await this.as(user, async (client) => {
-      const mailboxes: Record<string, Held[]> = {}
-      for (const { path, flags } of await client.list()) {
-        if (flags.has('\\Noselect') || flags.has('\\NonExistent')) continue
-        const { exists } = await client.mailboxOpen(path, { readOnly: true })
-        const held: Held[] = (mailboxes[path] = [])
-        if (exists > 0) for await (const one of client.fetch('1:*', { uid: true, flags: true, envelope: true })) held.push({ uid: one.uid, subject: one.envelope?.subject ?? '', flags: [...(one.flags ?? [])].filter((flag) => flag !== '\\Recent').sort() })
+    return await eventually(`what ${user} holds can be read`, async () => {
+      try {
+        return await this.as(user, read)
+      } catch (error) {
+        // RFC 5530 §3: a client took messages away between our SELECT and our FETCH; then we look again.
+        if ((error as { serverResponseCode?: string }).serverResponseCode === 'EXPUNGEISSUED') return false
+        throw error
       }
-      return mailboxes
     })
   }
 
@@ -71,6 +70,17 @@ export class Desk {
       for (const subject of subjects) await client.append(mailbox, letter(user, subject), [...flags])
     })
   }
+}
+
+async function read(client: ImapFlow): Promise<Record<string, Held[]>> {
+  const mailboxes: Record<string, Held[]> = {}
+  for (const { path, flags } of await client.list()) {
+    if (flags.has('\\Noselect') || flags.has('\\NonExistent')) continue
+    const { exists } = await client.mailboxOpen(path, { readOnly: true })
+    const held: Held[] = (mailboxes[path] = [])
+    if (exists > 0) for await (const one of client.fetch('1:*', { uid: true, flags: true, envelope: true })) held.push({ uid: one.uid, subject: one.envelope?.subject ?? '', flags: [...(one.flags ?? [])].filter((flag) => flag !== '\\Recent').sort() })
+  }
+  return mailboxes
 }
 
 /** What `put` appends. Subjects are ASCII. */

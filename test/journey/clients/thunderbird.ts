@@ -44,7 +44,7 @@ export function thunderbird(desk: () => Desk): void {
         addressOf('kim'),
         password,
       )
-      assert.deepEqual(shown, ['IMAP', 'localhost', String(desk().imaps), 'localhost', String(desk().server.port(465)), addressOf('kim'), 'SSL/TLS'])
+      assert.deepEqual(shown, ['imap', 'localhost', String(desk().imaps), 'localhost', String(desk().server.port(465)), addressOf('kim'), 'SSL/TLS'])
     })
 
     it('lists the folders, each with the use it has', async () => {

@@ -9,6 +9,7 @@ import { addDomainCommands } from './commands/domain.ts'
 import { addEventsCommands } from './commands/events.ts'
 import { addMailboxCommands } from './commands/mailbox.ts'
 import { addQueueCommands } from './commands/queue.ts'
+import { addRebuildCommand } from './commands/rebuild.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addUserCommands } from './commands/user.ts'
 
@@ -33,6 +34,7 @@ export function makeProgram(): Command {
   addAppPasswordCommands(program)
   addQueueCommands(program)
   addMailboxCommands(program)
+  addRebuildCommand(program)
   addEventsCommands(program)
   addCostCommand(program)
   addConfigCommands(program)

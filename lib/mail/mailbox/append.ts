@@ -205,7 +205,8 @@ async function storeLarge(account: AccountMail, request: AppendRequest, chunks: 
   return { internalDate, sizeBytes, blob, hash: digest.digest(), metadata: await storeMetadata(account, parsed, key, keys, inlineBytes) }
 }
 
-async function storeMetadata(account: AccountMail, parsed: ParsedMessage, messageKey: string, keys: string[], inlineBytes: number): Promise<StoredMetadata> {
+/** Also for a message whose octets are in the Blobs already. `keys` gets the key of a blob that this writes. */
+export async function storeMetadata(account: AccountMail, parsed: ParsedMessage, messageKey: string, keys: string[], inlineBytes: number): Promise<StoredMetadata> {
   const bytes = packMetadata(parsed)
   if (bytes.length < compressMetadataFromBytes) return { inline: bytes, codec: 'identity' }
   const packed = await packBytes(bytes)

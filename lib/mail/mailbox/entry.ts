@@ -115,7 +115,7 @@ export type Change =
   | { readonly kind: 'annotate'; readonly mailbox: string | null; readonly user: string | null; readonly name: string; readonly value: Uint8Array | null }
   | SettleChange
   /** The log begins here, made anew from blobs (rebuild.ts): nobody who knows the one before may go on. */
-  | { readonly kind: 'begin' }
+  | { readonly kind: 'begin'; readonly lastUidValidity: number }
   /** Content of messages that left the account before this time is given up. */
   | { readonly kind: 'sweep'; readonly before: number }
   /** The account is deleted: nothing follows, and what stood before may be gone. */
@@ -225,8 +225,8 @@ const codecs: { readonly [K in Kind]: Codec<K> } = {
     decode: (fields) => ({ since: fields.number(), spellings: fields.texts(), mailboxes: fields.list().map(decodeSettled) }),
   },
   'begin': {
-    encode: () => [],
-    decode: () => ({}),
+    encode: (c) => [c.lastUidValidity],
+    decode: (fields) => ({ lastUidValidity: fields.number() }),
   },
   'sweep': {
     encode: (c) => [c.before],

@@ -13,6 +13,7 @@ import type { EntryFeed } from './feed.ts'
 import { blobPrefix, entriesEnd, entryKey, entrySort, indexPrefix, partitionOf, sequenceOf, snapshotPrefix } from './logKeys.ts'
 import { sharesOf } from './shares.ts'
 import { sweepKey } from './sweepTurns.ts'
+import { forgetIndexes } from './textIndex/forget.ts'
 
 export interface EraseDeps {
   readonly table: Table
@@ -33,6 +34,13 @@ export async function eraseAccount(deps: EraseDeps, accountId: string): Promise<
   await eraseBlobs(deps.blobs, indexPrefix(accountId))
   await eraseBlobs(deps.blobs, blobPrefix(accountId))
   await deps.table.commit([{ delete: sweepKey(accountId) }])
+}
+
+/** What a log that begins anew leaves behind (rebuild.ts): entries and other rows before that entry, snapshots and indexes. */
+export async function eraseBefore({ table, blobs }: Pick<EraseDeps, 'table' | 'blobs'>, accountId: string, sequence: number): Promise<void> {
+  await eraseRange(table, { partition: partitionOf(accountId), to: entrySort(sequence) })
+  await forgetIndexes({ table, blobs }, accountId)
+  await eraseBlobs(blobs, snapshotPrefix(accountId))
 }
 
 /** The sequence number of the entry that ends the log. */

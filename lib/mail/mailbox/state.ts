@@ -154,7 +154,9 @@ function applyChange(state: AccountState, change: Change, moment: Moment): void 
       return (change.mailbox === null ? state : demand(state, change.mailbox, moment)).annotations.set(change.user, change.name, change.value)
     case 'submit':
     case 'outcome':
+      return
     case 'begin':
+      state.lastUidValidity = change.lastUidValidity
       return
     case 'settle':
       return settle(state, change, moment)

@@ -27,7 +27,7 @@ const changes: readonly Change[] = [
   { ...filing, uid: 4_294_967_295, envelope: { from: '', to: 'anna@ours.example' } },
   { ...filing, deliveryId: null, uid: 7, restores: { sequence: 4, index: 1 } },
   { kind: 'settle', since: 3, spellings: ['Work', 'ünï'], mailboxes: [{ mailbox: 'F1', highestModSeq: 9, keywords: ['Work'], messages: [{ flags: ['\\Seen', 'Work'], modSeq: 8, uids: [1, 3, 9, 9] }, { flags: [], modSeq: 9, uids: [4, 4] }] }, { mailbox: 'F2', highestModSeq: 2, keywords: [], messages: [] }] },
-  { kind: 'begin' },
+  { kind: 'begin', lastUidValidity: 1_795_521_605 },
   { kind: 'submit', queueId: 'Q1', messageId: 'm@ours.example', from: 'anna@ours.example', recipients: ['ü@x.example', 'b@x.example'], sizeBytes: 9 },
   { kind: 'outcome', outcome: 'deferred', key: 'Q1.D.1', queueId: 'Q1', messageId: null, from: '', recipients: [], host: 'mx.x.example', reply: '450 later', code: 450, enhancedCode: '4.0.0', attempt: 1, nextAt: start },
   { kind: 'outcome', outcome: 'bounced', key: 'Q1.D.2', queueId: 'Q1', messageId: null, from: '', recipients: ['a@x.example'], host: null, reply: '', code: null, enhancedCode: '5.0.0', attempt: 2, nextAt: null },

@@ -22,9 +22,9 @@ export interface Plot {
   readonly goal?: { readonly y: number; readonly name: string }
 }
 
-const width = 860
+const width = 880
 const height = 500
-const frame = { left: 82, right: 200, top: 78, bottom: 64 }
+const frame = { left: 82, right: 212, top: 78, bottom: 64 }
 const inner = { width: width - frame.left - frame.right, height: height - frame.top - frame.bottom }
 /** Told apart by those who do not see all colours (Okabe and Ito), lighter on dark ground. */
 const colours: readonly (readonly [light: string, dark: string])[] = [

@@ -40,7 +40,7 @@ async function storeContents({ blobs }: MailDeps, accountId: string): Promise<Co
   return await Promise.all(
     Array.from({ length: contents }, async (_, number) => {
       const whole = makeContent(number)
-      const packed = await packBytes(whole)
+      const packed = blobs.compresses === true ? { bytes: whole, codec: 'identity' as const } : await packBytes(whole)
       const key = newBlobKey(accountId, Date.now())
       await blobs.put(key, packed.bytes, { account: accountId, kind: 'message' })
       return { parsed: parseMessage(whole), blob: { key, offset: 0, length: packed.bytes.length, codec: packed.codec, sizeBytes: whole.length }, hash: hash('sha256', packed.bytes, 'buffer') }

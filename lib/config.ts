@@ -54,6 +54,7 @@ export const settings = {
   },
   queue: {
     inboundAtOnce: count(4, 'Batches of received messages checked and filed side by side.'),
+    gatherMs: ms(1 * seconds, 'While mail keeps coming in, how long received messages may gather before they are checked and filed together, so that receiving goes first; 0 for not at all. One that comes alone is filed at once.'),
     outboundAtOnce: count(4, 'Batches of messages whose destinations are looked up side by side.'),
     deliveryAtOnce: count(100, 'Messages delivered to other servers side by side.'),
     visibilityMs: ms(15 * minutes, 'A message whose worker does not answer for this long is given to another.'),
@@ -122,8 +123,8 @@ export const settings = {
     sharedName: text('Shared', 'Below this name clients see the mailboxes of the shared account of their domain (accounts.sharedUser); empty for nowhere.'),
     searchDepth: count(50, 'How deeply the keys of a SEARCH may be nested.'),
     searchKeys: count(2000, 'The most keys in one SEARCH.'),
-    maxSearchContexts: count(20, 'The most searches of one session whose results are watched (RFC 5267 UPDATE).'),
     unauthenticate: flag(true, 'Let clients log out and in again on one connection (UNAUTHENTICATE, RFC 8437).'),
+    maxSearchContexts: count(20, 'The most searches of one session whose results are watched (RFC 5267 UPDATE).'),
   },
   /* pop3: see lib/serve/pop3 */
   pop3: {

@@ -13,12 +13,12 @@ export interface PipelineHandlers {
 }
 
 export function startPipeline(queue: Queue, settings: Config['queue'], handlers: PipelineHandlers): { stop(): Promise<void> } {
-  const start = (name: QueueName, batchNotes: number, concurrency: number, handler: NoteHandler): Consumer => {
-    const options: ConsumeOptions = { batchNotes, concurrency, visibilityMs: settings.visibilityMs, maxReceives: settings.maxReceives }
+  const start = (name: QueueName, batchNotes: number, concurrency: number, handler: NoteHandler, gatherMs = 0): Consumer => {
+    const options: ConsumeOptions = { batchNotes, concurrency, visibilityMs: settings.visibilityMs, maxReceives: settings.maxReceives, gatherMs }
     return queue.consume(name, options, handler)
   }
   const consumers = [
-    start('inbound', portLimits.batchNotes, settings.inboundAtOnce, handlers.checkInbound),
+    start('inbound', portLimits.batchNotes, settings.inboundAtOnce, handlers.checkInbound, settings.gatherMs),
     start('outbound', portLimits.batchNotes, settings.outboundAtOnce, handlers.lookUpMx),
     // One by one: a batch is answered when its slowest note is, and remote hosts may take minutes.
     start('delivery', 1, settings.deliveryAtOnce, handlers.deliverOutbound),

@@ -12,9 +12,10 @@ import { errorFields } from '#lib/base/log.ts'
 import type { Log } from '#lib/base/log.ts'
 import type { ConsumeOptions, Consumer, Note, NoteAnswer, NoteHandler, QueueName } from '../ports.ts'
 import type { Environment } from './environment.ts'
+import { Gathering } from './gathering.ts'
 import { dueBefore, dueStart, idOfDueKey, noteKey } from './keys.ts'
 import type { NoteRow } from './noteRow.ts'
-import { answerNote, isCurrent, packNewNote, putNote, readRow } from './noteStore.ts'
+import { answerNote, isCurrent, packAnswers, putNote, readRow } from './noteStore.ts'
 import type { BackOff, PackedNote } from './noteStore.ts'
 import type { Ownership } from './ownership.ts'
 import { countHandOuts } from './suspects.ts'
@@ -35,6 +36,7 @@ interface ReadyNote {
 interface Taker {
   readonly options: ConsumeOptions
   readonly handler: NoteHandler
+  readonly gathering: Gathering
   /** Each resolves when the batch is answered or given up. */
   readonly batches: Set<Promise<void>>
   /** Batches that count against the concurrency. */
@@ -66,6 +68,8 @@ export class HandOut {
   /** Notes sent up to this time are counted before they are handed out. */
   #suspectUntil = -Infinity
   #pumpAsked = false
+  /** Notes gather; then it is looked whether they go out. */
+  #pumpTimer: NodeJS.Timeout | undefined
   #watching: AbortController | undefined
   /** The watch before has ended and given up the queue. */
   #watchEnded: Promise<void> = Promise.resolve()
@@ -76,7 +80,7 @@ export class HandOut {
   }
 
   consume(options: ConsumeOptions, handler: NoteHandler): Consumer {
-    const taker: Taker = { options, handler, batches: new Set(), active: 0, stopping: false }
+    const taker: Taker = { options, handler, gathering: new Gathering(options.gatherMs ?? 0), batches: new Set(), active: 0, stopping: false }
     this.#takers.push(taker)
     if (this.#watching === undefined) this.#watch()
     this.#askPump()
@@ -114,6 +118,8 @@ export class HandOut {
     if (!this.#owned || dueAt > this.#parts.clock.now()) return
     if (this.#more || this.#ready.size >= readyNotes || this.#inHand.has(id)) this.#more = true
     else this.#ready.add(id)
+    const now = this.#parts.clock.now()
+    for (const { gathering } of this.#takers) gathering.arrived(now)
     this.#askPump()
   }
 
@@ -153,6 +159,8 @@ export class HandOut {
     if (!this.#owned) return
     this.#owned = false
     this.#ready.clear()
+    clearTimeout(this.#pumpTimer)
+    this.#pumpTimer = undefined
     await ownership.release(this.#queue).catch((error: unknown) => log.error('queue-release-failed', { queue: this.#queue, ...errorFields(error) }))
   }
 
@@ -175,16 +183,29 @@ export class HandOut {
 
   #pump(): void {
     if (!this.#owned) return
-    for (let taker = this.#freeTaker(); taker !== undefined; taker = this.#freeTaker()) {
+    const now = this.#parts.clock.now()
+    for (let taker = this.#freeTaker(now); taker !== undefined; taker = this.#freeTaker(now)) {
       if (this.#ready.size === 0) this.#refill()
       const batch = this.#nextBatch(taker.options.batchNotes)
-      if (batch.length === 0) return
+      if (batch.length === 0) return taker.gathering.emptied()
       this.#give(taker, batch)
     }
   }
 
-  #freeTaker(): Taker | undefined {
-    return this.#takers.find((taker) => !taker.stopping && taker.active < taker.options.concurrency)
+  #freeTaker(now: number): Taker | undefined {
+    return this.#takers.find((taker) => !taker.stopping && taker.active < taker.options.concurrency && !this.#gathers(taker, now))
+  }
+
+  /** Looks again when its time may have come. */
+  #gathers({ gathering }: Taker, now: number): boolean {
+    if (this.#ready.size >= readyNotes) gathering.release()
+    const waitMs = gathering.waitMs(now)
+    if (waitMs === 0) return false
+    this.#pumpTimer ??= setTimeout(() => {
+      this.#pumpTimer = undefined
+      this.#pump()
+    }, waitMs)
+    return true
   }
 
   #refill(): void {
@@ -343,19 +364,4 @@ export class HandOut {
       log.error('notes-not-taken-back', { queue: this.#queue, ...errorFields(error) })
     }
   }
-}
-
-/** An answer whose notes cannot be sent (a {@link PortLimitError}) is a failure of the handler. */
-function packAnswers(given: readonly NoteAnswer[], now: number): { answers: readonly NoteAnswer[]; sent: readonly PackedNote[] } {
-  const sent: PackedNote[] = []
-  const answers = given.map((answer): NoteAnswer => {
-    if (answer.kind !== 'done' || answer.then === undefined) return answer
-    try {
-      sent.push(...answer.then.map(({ queue, note }) => packNewNote(queue, note, now)))
-      return answer
-    } catch (error) {
-      return { kind: 'failed', reason: String(error) }
-    }
-  })
-  return { answers, sent }
 }

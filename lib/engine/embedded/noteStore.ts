@@ -57,6 +57,21 @@ export function packNewNote(queue: QueueName, note: NewNote, now: number): Packe
   return { key, queue, id: note.id, dueAt, revision, value }
 }
 
+/** An answer whose notes cannot be sent (a {@link PortLimitError}) is a failure of the handler. */
+export function packAnswers(given: readonly NoteAnswer[], now: number): { answers: readonly NoteAnswer[]; sent: readonly PackedNote[] } {
+  const sent: PackedNote[] = []
+  const answers = given.map((answer): NoteAnswer => {
+    if (answer.kind !== 'done' || answer.then === undefined) return answer
+    try {
+      sent.push(...answer.then.map(({ queue, note }) => packNewNote(queue, note, now)))
+      return answer
+    } catch (error) {
+      return { kind: 'failed', reason: String(error) }
+    }
+  })
+  return { answers, sent }
+}
+
 export function putNote(rows: Rows, writes: Writes, note: PackedNote): void {
   // Nearly every note is new: asking first spares the copy of a body.
   const old = rows.has(note.key) ? readRow(rows, note.key) : undefined

@@ -58,6 +58,12 @@ export class Compression extends Duplex {
     return false
   }
 
+  /** What comes from now on is not inflated any more, and waits below: the client may write as soon as it has read that the layer ends. */
+  stopInflating(): void {
+    this.#below.unpipe(this.#inflate)
+    this.#below.pause()
+  }
+
   /** Takes the layer off: the stream below is used as it is from now on. What was written must be settled. */
   remove(): void {
     this.#below.off('close', this.#belowClosed)

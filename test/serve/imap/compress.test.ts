@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type net from 'node:net'
+import { duplexPair } from 'node:stream'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
 import zlib from 'node:zlib'
 import { systemClock } from '#lib/base/clock.ts'
+import { Compression } from '#lib/serve/imap/compression.ts'
 import { Client } from './client.ts'
 import { openStage } from './stage.ts'
 
@@ -126,6 +128,20 @@ test('UNAUTHENTICATE takes the layer off behind its answer', async () => {
   again.send('b NOOP\r\n')
   await again.until(/^b OK /)
   deflated.socket.destroy()
+})
+
+test('what comes between the end of the layer and its removal waits as it is', async () => {
+  const [below, client] = duplexPair()
+  const layer = new Compression(below)
+  layer.resume()
+  layer.stopInflating()
+  client.write('c LOGIN eager secret\r\n')
+  await systemClock.sleep(20)
+  layer.remove()
+  const [chunk] = (await once(below.resume(), 'data')) as [Buffer]
+  assert.equal(chunk.toString(), 'c LOGIN eager secret\r\n')
+  assert.equal(layer.errored, null)
+  below.destroy()
 })
 
 test('octets that are not deflated end the connection, and nothing else', async () => {

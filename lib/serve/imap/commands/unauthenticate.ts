@@ -14,6 +14,7 @@ export async function unauthenticate({ session, lexer, tag }: Command): Promise<
   if (compression === undefined) return 'answered'
   // RFC 8437 §4: compression ends with this line, either way.
   input.detach()
+  compression.stopInflating()
   await output.flush()
   if (!(await compression.settle(session.deps.settings.writeTimeoutMs))) throw new ConnectionEnded('the client does not read')
   compression.remove()

@@ -10,3 +10,10 @@ export class MailboxRefusal extends Error {
     this.code = code
   }
 }
+
+/** The log of the account was thrown away and begun anew (rebuild.ts): what is in memory of it is worth nothing, what is kept can be opened. */
+export class AnewRefusal extends MailboxRefusal {
+  constructor() {
+    super('NONEXISTENT', 'The account was made anew: log in again')
+  }
+}

@@ -15,7 +15,7 @@ import { canonicalName, isBelow } from './mailboxName.ts'
 import { MailboxState } from './mailboxState.ts'
 import type { MessageSegment } from './messageList.ts'
 import { mailboxId, originKey } from './origin.ts'
-import { MailboxRefusal } from './refusal.ts'
+import { AnewRefusal, MailboxRefusal } from './refusal.ts'
 
 export type { MailboxState } from './mailboxState.ts'
 
@@ -119,7 +119,7 @@ interface Moment {
  */
 export function applyEntry(state: AccountState, sequence: number, entry: Entry): void {
   if (endsLog(entry)) throw new MailboxRefusal('NONEXISTENT', 'The account was deleted')
-  if (state.sequence > 0 && entry.changes.some(({ kind }) => kind === 'begin')) throw new MailboxRefusal('NONEXISTENT', 'The account was made anew')
+  if (state.sequence > 0 && entry.changes.some(({ kind }) => kind === 'begin')) throw new AnewRefusal()
   // Entries that were taken out are stood for by the next one that is there.
   const next = state.sequence + 1
   if (next < (entry.first ?? sequence) || next > sequence) throw new EntryFormatError(sequence, `it does not follow entry ${state.sequence}`)

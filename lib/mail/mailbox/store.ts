@@ -10,7 +10,7 @@ import type { MailDeps } from './accountLog.ts'
 import { eraseAccount } from './erase.ts'
 import { loadAccount, loadForFiling } from './load.ts'
 import { inbox } from './mailboxName.ts'
-import { MailboxRefusal } from './refusal.ts'
+import { AnewRefusal, MailboxRefusal } from './refusal.ts'
 import type { AccountState } from './state.ts'
 import { SegmentCache } from './textIndex/cache.ts'
 import { MailIndex } from './textIndex/mailIndex.ts'
@@ -100,7 +100,10 @@ export class MailStore {
     } catch (error) {
       mail.release()
       // A log that ended or broke is no use to the next one either.
-      if (this.#accounts.get(accountId) === kept && kept.users === 0) this.#accounts.delete(accountId)
+      const isAnew = error instanceof AnewRefusal && known !== undefined
+      if (this.#accounts.get(accountId) === kept && (isAnew || kept.users === 0)) this.#accounts.delete(accountId)
+      // Sessions that have it open are refused; who comes now gets the new one.
+      if (isAnew) return await this.#hold(accountId, whole)
       throw error
     }
     return mail

@@ -117,7 +117,9 @@ test('blobs that cannot be read are told of, and keep none of the others back', 
 
 test('a log that is there is thrown away at one instant, and those who know it let go', async () => {
   const setting = makeSetting({ snapshotEntries: 3 })
-  const live = await filled(setting)
+  const liveStore = setting.store()
+  await filled(setting)
+  const live = await liveStore.open('anna')
   await changeFlags(live, { mailboxId: idOf(live, 'INBOX'), uids: [1], action: 'add', flags: ['\\Flagged'] })
   await live.log.settle()
   const entries = await logLength(setting.deps, 'anna')
@@ -128,6 +130,8 @@ test('a log that is there is thrown away at one instant, and those who know it l
   // A session from before, in a process that has not looked since.
   await assert.rejects(changeFlags(live, { mailboxId: idOf(live, 'INBOX'), uids: [2], action: 'add', flags: ['\\Flagged'] }), { name: 'MailboxRefusal' })
   await assert.rejects(live.refresh(), { code: 'NONEXISTENT' })
+  // A new one there, while that one is still open.
+  assert.equal((await liveStore.open('anna')).state.messageCount, 8)
   await wholeAccount(setting)
   assert.deepEqual((await readState(setting.deps, 'anna')).messageCount, 8)
 })

@@ -8,26 +8,25 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '#lib/base/clock.ts'
 import type { MailDeps } from '#lib/mail/mailbox/accountLog.ts'
-import { sweepDue } from '#lib/mail/mailbox/sweeper.ts'
+import { takeTurn } from '#lib/mail/mailbox/sweepTurns.ts'
 import { openPlace } from '../bin/place.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 export const domain = 'bench.test'
 export const password = 'benchpass'
+const week = 7 * 24 * 60 * 60 * 1000
 
-/** Makes users (`names`, of {@link domain}) in a data directory and lets `fill` write into their accounts. Housekeeping has its turn here, so that a server does not begin with it. */
+/** Makes users (`names`, of {@link domain}) in a data directory and lets `fill` write into their accounts. Housekeeping counts as done, so that a server does not begin with it. */
 export async function prepare(data: string, names: readonly string[], fill: (deps: MailDeps, accountId: string, name: string) => Promise<void>): Promise<void> {
   const place = await openPlace({ data })
   try {
     await place.directory.addDomain({ name: domain })
-    const ids: string[] = []
     const deps = { ...place.engine, clock: systemClock, log: place.log, settings: place.config.mailbox }
     for (const name of names) {
       const { id } = await place.directory.addUser({ address: `${name}@${domain}`, password })
       await fill(deps, id, name)
-      ids.push(id)
+      await takeTurn(deps.table, id, undefined, { sweepAt: Date.now() + week, straysAt: Date.now() + week })
     }
-    await sweepDue({ ...deps, store: place.mailStore, accountIds: async () => ids })
   } finally {
     await place.mailStore.close()
     await place.engine.close()

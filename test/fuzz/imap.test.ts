@@ -57,6 +57,9 @@ const entrances = ['', 'in LOGIN fuzz secret\r\n', 'in LOGIN fuzz secret\r\nse S
 
 const command = fc.tuple(fc.constantFrom(...words), fc.array(fc.constantFrom(...arguments_), { maxLength: 5 }), fc.constantFrom(' ', ' ', ' ', '', '  '), fc.constantFrom('\r\n', '\r\n', '\r\n', '\n', '\r'))
 
+/** A random client is never up to a TLS handshake. */
+const endsInForm = /\r\n(\* BYE [^\r\n]+\r\n(\S+ OK LOGOUT completed\r\n)?|\S+ OK Begin TLS now\r\n)$/
+
 test('a random client gets answers in form, for each of its commands until BYE', async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...entrances), fc.array(command, { maxLength: 20 }), async (entrance, lines) => {
@@ -64,8 +67,7 @@ test('a random client gets answers in form, for each of its commands until BYE',
       // Whatever state that has led to, this ends it: DONE an IDLE, lines a literal.
       const heard = await converse(stage.connect(), [entrance, ...sent, '\r\nDONE\r\n*\r\n', 'zz NOOP\r\n'.repeat(200), 'zy LOGOUT\r\n'.repeat(3)])
       assert.match(heard, /^\* OK /)
-      // A random client is never up to a TLS handshake.
-      assert.match(heard, /\r\n(\* BYE [^\r\n]+\r\n(\S+ OK LOGOUT completed\r\n)?|t\d+ OK Begin TLS now\r\n)$/)
+      assert.match(heard, endsInForm)
       if (entrance !== '') assert.match(heard, /^in OK /m)
       const answered = [...heard.matchAll(/^t(\d+) (?:OK|NO|BAD) /gm)].map((match) => Number(match[1]))
       assert.ok(answered.every((tag, at) => at === 0 || tag > (answered[at - 1] ?? 0)), heard)
@@ -155,6 +157,22 @@ test(`what the grammar makes is taken, and what it spoils is taken or refused, n
     }
   }
   context.diagnostic(`${executions} executions, ${Math.round(executions / (performance.now() - began) * 1000)} a second`)
+})
+
+test(`commands of the grammar, whole and spoilt, are answered in every state (seed ${grammarSeed})`, async (context) => {
+  const grammar = new ImapGrammar(makeRandom(grammarSeed))
+  const began = performance.now()
+  const sessions = Math.ceil(executions / 1000)
+  for (let at = 0; at < sessions; at++) {
+    // Many small accounts, so that none grows with the length of the run.
+    const entrance = (entrances[at % entrances.length] ?? '').replaceAll('LOGIN fuzz ', `LOGIN fuzz${at % 97} `)
+    const lines = Array.from({ length: 25 }, (_, line) => `t${line} ${line % 3 === 0 ? grammar.spoil(grammar.line()) : grammar.line()}\r\n`)
+    const heard = await converse(stage.connect(), [entrance, ...lines, '\r\nDONE\r\n*\r\n', 'zz NOOP\r\n'.repeat(200), 'zy LOGOUT\r\n'.repeat(3)])
+    const failed = stage.events.find(({ level }) => level === 'error')
+    if (failed !== undefined || !endsInForm.test(heard)) throw new Error(`session ${at}: ${JSON.stringify({ failed, heard: heard.slice(-300), sent: lines })}`)
+    stage.events.splice(0)
+  }
+  context.diagnostic(`${sessions * 25} commands, ${Math.round(sessions * 25 / (performance.now() - began) * 1000)} a second`)
 })
 
 test('a parser of any text returns or refuses, never more', () => {

@@ -187,6 +187,34 @@ export class ImapGrammar {
     return { word, text: ` ${this.#commands[word]?.() ?? ''}` }
   }
 
+  readonly #content: Make = () => `${this.#pick(['', '~'])}{${this.#pick(['6+}\r\na: b\r\n', '2+}\r\n\0\0', '0+}\r\n', '11+}\r\nA: \xc3\xa4\r\n\r\nab'])}`
+  readonly #message: Make = () => this.#optional(() => `${this.#flags()} `) + this.#optional(() => `${this.#dateTime()} `) + this.#any(this.#content, this.#content, () => `UTF8 (${this.#content()})`, () => `CATENATE (${this.#many(() => this.#any(() => `TEXT ${this.#content()}`, () => `UTF8 (${this.#content()})`, () => `URL ${this.#pick(['/INBOX/;UID=1', '"/Sent/;UID=2/;SECTION=TEXT"', '{13+}\r\n/INBOX/;UID=3'])}`))})`)
+  /** Those that only a server can answer, or that are easier whole. */
+  readonly #whole: readonly Make[] = [
+    () => this.#word('NOOP', 'CHECK', 'EXPUNGE', 'CAPABILITY', 'NAMESPACE'),
+    () => `SELECT INBOX${this.#selectParameters()}`,
+    () => `SELECT ${this.#pick(['INBOX', 'Sent', '"Other Users/fuzzowner@example.org/INBOX"'])}`,
+    () => `${this.#word('EXAMINE', 'DELETE', 'SUBSCRIBE', 'UNSUBSCRIBE', 'GETACL', 'MYRIGHTS', 'GETQUOTAROOT')} ${this.#mailbox()}`,
+    () => `${this.#pick(['', 'UID '])}${this.#word('COPY', 'MOVE')} ${this.#set()} ${this.#mailbox()}`,
+    () => `UID EXPUNGE ${this.#set()}`,
+    () => `RENAME ${this.#mailbox()} ${this.#mailbox()}`,
+    () => `LISTRIGHTS ${this.#mailbox()} anyone`,
+    () => `APPEND ${this.#mailbox()} ${this.#many(this.#message, 3)}`,
+    () => `APPEND INBOX ${this.#message()}`,
+    () => `${this.#pick(['', 'UID '])}REPLACE ${this.#end()} ${this.#mailbox()} ${this.#message()}`,
+    () => `ENABLE ${this.#many(() => this.#word('CONDSTORE', 'QRESYNC', 'IMAP4rev2', 'UTF8=ACCEPT', 'UIDONLY', 'X'))}`,
+    () => `IDLE\r\n${this.#pick(['DONE', 'done', 'NOOP'])}`,
+    () => this.#word('CLOSE', 'UNSELECT', 'UNAUTHENTICATE'),
+  ]
+
+  /** A whole command behind its tag, without the end of its line. */
+  line(): string {
+    if (this.#chance(2)) return this.#pick(this.#whole)()
+    const { word, text } = this.command()
+    if (['COMPRESS', 'APPEND', 'REPLACE', 'CATENATE part', 'APPEND message'].includes(word)) return this.line()
+    return `${['FETCH', 'SEARCH', 'SORT', 'THREAD', 'STORE'].includes(word) ? this.#pick(['', 'UID ']) : ''}${word}${text}`
+  }
+
   /** Some octets are others, gone, or there twice; or a piece of another command stands in it. */
   spoil(text: string): string {
     let spoilt = text

@@ -46,10 +46,15 @@ async function readDeployment(stack: string, clients: AwsClients, environment: E
     const answer = JSON.parse(await makeSignedCall(credentials)({ service: 'lambda', region, method: 'GET', url })) as { Environment?: { Variables?: Record<string, string> } }
     return answer.Environment?.Variables ?? {}
   } catch (error) {
-    if (!(error instanceof CallError)) throw new CommandError(`AWS cannot be reached at ${url.host}: ${(error as Error).message}`)
+    if (!(error instanceof CallError)) throw new CommandError(`AWS cannot be reached at ${url.host}: ${reasonOf(error as Error)}`)
     if (error.status === 404) throw new CommandError(`there is no deployment "${stack}" in ${region}: name it with --stack, choose another region or account with AWS_REGION and AWS_PROFILE, or deploy it first`)
     throw new CommandError(`the deployment "${stack}" cannot be asked for (this needs lambda:GetFunctionConfiguration of ${name}): ${error.message}`)
   }
+}
+
+/** `fetch failed` alone says nothing. */
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? cause.message : message
 }
 
 /** As the SDK finds them: environment, profile, single sign-on. */

@@ -73,12 +73,12 @@ export function readChoices(layers: readonly Readonly<Record<string, unknown>>[]
       try {
         chosen[name] = choice.read(raw)
       } catch (error) {
-        mistakes.push(`${name} ${(error as Error).message}, not "${String(raw)}"`)
+        mistakes.push(`${name} ${(error as Error).message}${typeof raw === 'object' ? '' : `, not "${String(raw)}"`}`)
       }
   }
   // Each value was read by its choice's own reader, so the shape is that of the table.
   const complete = chosen as unknown as Choices
-  mistakes.push(...contradictions(complete))
+  if (mistakes.length === 0) mistakes.push(...contradictions(complete))
   if (mistakes.length > 0) throw new ChoiceError(mistakes.join('\n'))
   return { ...complete, hostname: complete.hostname === '' ? `mail.${complete.domain}` : complete.hostname }
 }
@@ -113,7 +113,7 @@ function showDefault(value: unknown): string {
 }
 
 function nearest(name: string): string {
-  const near = Object.keys(choices).find((known) => known.toLowerCase().startsWith(name.toLowerCase().slice(0, 3)))
+  const near = Object.keys(choices).find((known) => known.toLowerCase().startsWith(name.toLowerCase().slice(0, 2)))
   return near === undefined ? '' : `; did you mean ${near}?`
 }
 
@@ -146,7 +146,7 @@ function readMailSettings(raw: unknown): Readonly<Record<string, string>> {
   const pairs = typeof raw === 'string' ? raw.split(';').map((pair) => /^([^=]*)=(.*)$/s.exec(pair)?.slice(1) ?? [pair, '']) : Object.entries(raw as Record<string, unknown>)
   const lines = pairs.map(([name, value]): [string, string] => [String(name).trim(), String(value).trim()]).filter(([name]) => name !== '')
   const { mistakes } = readConfigText(settingsText(Object.fromEntries(lines)), 'mail')
-  if (mistakes.length > 0) throw new Error(`is wrong: ${mistakes.map(({ message }) => message).join('; ')}`)
+  if (mistakes.length > 0) throw new Error(`expects settings of the mail system (${mistakes.map(({ message }) => message).join('; ')})`)
   return Object.fromEntries(lines)
 }
 

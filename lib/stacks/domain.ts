@@ -3,6 +3,7 @@ import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { CnameRecord, MxRecord, SrvRecord, TxtRecord } from 'aws-cdk-lib/aws-route53'
 import type { IHostedZone } from 'aws-cdk-lib/aws-route53'
 import type { Construct } from 'constructs'
+import { commandFor } from './asks.ts'
 import { pagesOf } from './choices.ts'
 import type { FrontStack } from './front.ts'
 import { MailStack } from './mailStack.ts'
@@ -30,7 +31,7 @@ export class DomainStack extends MailStack {
     all.filter((record) => !isPublished(record)).forEach((record, index) => this.#print(record, index + 1))
     const mode = pagesOf(this.choices)
     if (mode !== undefined) addPages(this, hosted, mode)
-    if (files === '') new CfnOutput(this, 'NextDkim', { description: 'Make the DKIM keys and see their records', value: `pennypost --aws${stack === 'pennypost' ? '' : ` --stack ${stack}`} domain add ${domain}, then domain show ${domain} --json > ${domain}.json, and deploy again with -c records=${domain}.json` })
+    if (files === '') new CfnOutput(this, 'NextDkim', { description: 'Make the DKIM keys and see their records', value: `${commandFor(stack)} domain add ${domain}, then the same with domain show ${domain} --json > ${domain}.json, and deploy again with -c records=${domain}.json` })
   }
 
   #publish(zone: IHostedZone, { type, name, value }: ZoneRecord): void {

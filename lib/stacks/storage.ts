@@ -85,7 +85,7 @@ export class StorageStack extends MailStack {
     const made = new PublicHostedZone(this, 'Zone', { zoneName: name, comment: `Pennypost: ${name}` })
     // A zone made again gets other name servers, and the delegation would point nowhere.
     made.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    new CfnOutput(this, 'AskDelegation', { description: `Ask whoever holds the DNS of the name above ${name} to delegate it: one NS record for each of these name servers`, value: Fn.join(' ', made.hostedZoneNameServers ?? []) })
+    new CfnOutput(this, 'AskDelegation', { description: 'Who must delegate the zone that was made here', value: `Whoever holds the DNS above ${name} adds one NS record of ${name} for each of: ${Fn.join(' ', made.hostedZoneNameServers ?? [])}` })
     share(this, 'zone', made.hostedZoneId)
     return { name }
   }

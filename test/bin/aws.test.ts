@@ -125,8 +125,9 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
   })
 
   it('say in a sentence what is not there', async () => {
-    const [nowhere, nobody, serving] = await Promise.all([run(['--aws', '--stack', 'theirs', 'user', 'list']), program.run(['--aws', 'user', 'list'], { env: { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: endpoint, AWS_EC2_METADATA_DISABLED: 'true', AWS_SHARED_CREDENTIALS_FILE: '/none', AWS_CONFIG_FILE: '/none' } }), run(['--aws', 'serve'])])
+    const [nowhere, nobody, serving, unreachable] = await Promise.all([run(['--aws', '--stack', 'theirs', 'user', 'list']), program.run(['--aws', 'user', 'list'], { env: { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: endpoint, AWS_EC2_METADATA_DISABLED: 'true', AWS_SHARED_CREDENTIALS_FILE: '/none', AWS_CONFIG_FILE: '/none' } }), run(['--aws', 'serve']), program.run(['--aws', 'user', 'list'], { env: { ...env, AWS_ENDPOINT_URL: 'http://no-such-host.invalid' } })])
     assert.deepEqual([nowhere.code, nobody.code, serving.code], [1, 1, 1])
+    assert.match(unreachable.stderr, /^AWS cannot be reached at no-such-host\.invalid: getaddrinfo [^\n]+\n$/)
     assert.match(nowhere.stderr, /^there is no deployment "theirs" in us-east-1: [^\n]+\n$/)
     assert.match(nobody.stderr, /^no AWS account to work on: [^\n]+\n$/)
     assert.match(serving.stderr, /^serve is for one machine: [^\n]+\n$/)

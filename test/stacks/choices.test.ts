@@ -27,7 +27,7 @@ describe('choices of a deployment', () => {
   it('settings of the mail system come as an object or as text, and are checked as serve checks them', () => {
     for (const mail of [{ 'smtp.maxMessageBytes': '25MiB', 'imap.idleTimeoutMs': '1h' }, 'smtp.maxMessageBytes=25MiB; imap.idleTimeoutMs = 1h;'])
       assert.deepEqual(readChoices([{ domain: 'example.com', mail }]).mail, { 'smtp.maxMessageBytes': '25MiB', 'imap.idleTimeoutMs': '1h' })
-    assert.match(refusal({ domain: 'example.com', mail: 'smtp.maxMessageBytes=many' }), /^mail is wrong: smtp\.maxMessageBytes expects a size/)
+    assert.match(refusal({ domain: 'example.com', mail: 'smtp.maxMessageBytes=many' }), /^mail expects settings of the mail system \(smtp\.maxMessageBytes expects a size.*\), not "smtp\.maxMessageBytes=many"$/)
     assert.match(refusal({ domain: 'example.com', mail: { 'smtp.maxMesageBytes': '1' } }), /there is no setting smtp\.maxMesageBytes/)
   })
 
@@ -35,6 +35,8 @@ describe('choices of a deployment', () => {
     [{}, /^say whose mail it is: -c domain=example\.com$/],
     [{ domain: 'Example.com' }, /^domain expects a domain name in small letters/],
     [{ domain: 'example.com', mode: 'big' }, /^mode expects lean or ha, not "big"$/],
+    [{ domain: 'example.com', evnts: 'yes' }, /^there is no choice "evnts"; did you mean events\?$/],
+    [{ domain: 'Example.com', mode: 'ha' }, /^domain expects [^\n]+$/],
     [{ domain: 'example.com', mod: 'ha' }, /^there is no choice "mod"; did you mean mode\?$/],
     [{ domain: 'example.com', cpu: '0.5' }, /^cpu expects a whole number from 256 to 4096/],
     [{ domain: 'example.com', events: 'maybe' }, /^events expects yes or no/],

@@ -73,15 +73,17 @@ describe('records of a domain', () => {
 })
 
 describe('what AWS must be asked for', () => {
-  it('is text to send, with the place to send it', () => {
+  it('is text to send, with the place to send it, in what a deployment prints', () => {
     const [port25, reverse] = askPort25({ hostname: 'out.mail.example.com', address: '192.0.2.7', allocation: 'eipalloc-1', region: 'eu-west-1' })
-    assert.match(port25?.value ?? '', /Elastic IP address: 192\.0\.2\.7\. Reverse DNS record: out\.mail\.example\.com\./)
-    assert.match(port25?.description ?? '', /https:\/\/console\.aws\.amazon\.com\/support\/contacts/)
-    assert.equal(reverse?.value, 'aws ec2 modify-address-attribute --region eu-west-1 --allocation-id eipalloc-1 --domain-name out.mail.example.com')
+    assert.match(port25?.value ?? '', /https:\/\/console\.aws\.amazon\.com\/support\/contacts\S* .*send: Elastic IP address: 192\.0\.2\.7\. Reverse DNS record: out\.mail\.example\.com\./)
+    assert.match(reverse?.value ?? '', / run: aws ec2 modify-address-attribute --region eu-west-1 --allocation-id eipalloc-1 --domain-name out\.mail\.example\.com$/)
+    const [production, login] = askProduction({ domain: 'example.com', hostname: 'mail.example.com', stack: 'other' }, 'eu-west-1')
+    assert.match(production?.value ?? '', /https:\/\/console\.aws\.amazon\.com\/ses\/home\?region=eu-west-1#\/account send: Mail type: transactional\. Website: https:\/\/example\.com\./)
+    assert.match(login?.value ?? '', /#\/smtp, then: npx pennypost --aws --stack other domain set example\.com --smarthost email-smtp\.eu-west-1\.amazonaws\.com:587 --smarthost-user NAME$/)
   })
 
   it('fits an output of CloudFormation', () => {
-    for (const { description, value } of [...askProduction({ domain: 'example.com', hostname: 'mail.example.com' }, 'us-east-1'), ...askPort25({ hostname: 'out.mail.example.com', address: '192.0.2.7', allocation: 'eipalloc-1', region: 'us-east-1' })]) {
+    for (const { description, value } of [...askProduction({ domain: 'example.com', hostname: 'mail.example.com', stack: 'pennypost' }, 'us-east-1'), ...askPort25({ hostname: 'out.mail.example.com', address: '192.0.2.7', allocation: 'eipalloc-1', region: 'us-east-1' })]) {
       assert.ok(description.length <= 1024, description)
       assert.ok(value.length <= 4096)
     }

@@ -77,5 +77,7 @@ export const eventsIntroduction: readonly string[] = [
   '`list` prints what the log says; `replay` sends it once more to all webhooks (on AWS, with `--aws`, to the bus), whatever was sent before. Both take `--to` and `--type`.',
   'With `--since` it begins at a time instead of a position, for one account or for all that there are.',
   'Messages that were deleted longer than `mailbox.retentionMs` ago are told of without subject and addresses, which are no longer kept.',
+  'Changes of flags older than that are merged in the log, and no longer told one by one; both commands say on standard error which entries they had to leave out.',
+  'What a webhook has not got yet is never merged.',
   '',
 ]

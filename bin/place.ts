@@ -38,7 +38,7 @@ export async function openPlace(flags: SettingFlags, log: Log = stderrLog()): Pr
     throw new CommandError(`the data directory ${dataDirectory} cannot be used: ${(error as Error).message}`)
   }
   const engine = await openEmbeddedEngine({ directory: store, clock: systemClock, log, settings: config.engine })
-  const feed = makeFeed(config.events.urls, engine.bell)
+  const feed = makeFeed(config.events.urls, engine)
   return { dataDirectory, config, engine, log, feed, ...openStores({ engine, config, clock: systemClock, log, feed }) }
 }
 

@@ -28,13 +28,21 @@ function readType(text: string, before: readonly string[] | undefined): readonly
   return collect(text, before)
 }
 
-/** @throws {CommandError} for a log that cannot be read */
+/** Says on standard error which entries are not there any more. @throws {CommandError} for a log that cannot be read */
 export async function* readStretch({ engine }: Place, account: string, { from, to, type = [] }: Stretch): AsyncGenerator<MailEvent> {
+  let gone: { readonly first: number; readonly last: number; readonly entries: number } | undefined
+  const onGone = (first: number, last: number): void => void (gone = { first: gone?.first ?? first, last, entries: (gone?.entries ?? 0) + last - first + 1 })
   try {
-    yield* readEvents(engine.table, account, { from, ...(to === undefined ? {} : { to }), types: type })
+    yield* readEvents(engine.table, account, { from, ...(to === undefined ? {} : { to }), types: type, onGone })
   } catch (error) {
     throw error instanceof EntryFormatError ? new CommandError(error.message) : error
+  } finally {
+    if (gone !== undefined && (type.length === 0 || type.includes('flagged'))) process.stderr.write(goneSentence(gone))
   }
+}
+
+function goneSentence({ first, last, entries }: { readonly first: number; readonly last: number; readonly entries: number }): string {
+  return `not told: ${entries} entries between ${first} and ${last}, which are not kept any more (changes of flags older than mailbox.retentionMs are merged; a rebuild begins anew). All is told from ${last + 1} on.\n`
 }
 
 /** Also of accounts that are deleted, by their ids. @throws {CommandError} */

@@ -165,7 +165,7 @@ describe('events', () => {
     assert.equal((await program.run(['user', 'add', 'bert@example.com', '--password-stdin'], { input: 'a long password\n' })).code, 0)
     const log = makeLog(() => undefined, { now: () => 0 })
     const engine = await openEmbeddedEngine({ directory: join(program.data, 'store'), clock: systemClock, log, settings: defaultConfig().engine })
-    const { mailStore } = openStores({ engine, config: defaultConfig(), clock: systemClock, log, feed: makeFeed([url], engine.bell) })
+    const { mailStore } = openStores({ engine, config: defaultConfig(), clock: systemClock, log, feed: makeFeed([url], engine) })
     await mailStore.createAccount('b')
     await mailStore.close()
     await engine.close()

@@ -32,10 +32,11 @@ const sentKey = (target: string, accountId: string): RowKey => ({ partition: `ev
 const targetKey = (target: string): RowKey => ({ partition: 'events/targets', sort: target })
 
 /** Undefined when nobody is to be told. */
-export function makeFeed(urls: readonly string[], bell: Pick<Bell, 'ring'>): EntryFeed | undefined {
+export function makeFeed(urls: readonly string[], { bell, table }: { readonly bell: Pick<Bell, 'ring'>; readonly table: Table }): EntryFeed | undefined {
   if (urls.length === 0) return undefined
   const targets = urls.map(targetOf)
   return {
+    heldFrom: async (accountId) => Math.min(...(await Promise.all(targets.map((target) => firstUnsent(table, target, accountId))))),
     rows: (accountId, sequence) => targets.map((target) => ({ put: dueKey(target, accountId), value: writeNumber(sequence) })),
     told: () => bell.ring(eventsBell),
   }
@@ -72,6 +73,14 @@ export async function readSent(table: Table, target: string, accountId: string, 
     else after = middle
   }
   return before
+}
+
+async function firstUnsent(table: Table, target: string, accountId: string): Promise<number> {
+  const [due, began] = [await table.get(dueKey(target, accountId)), await table.get(targetKey(target))]
+  if (due === undefined) return Infinity
+  // A target that no sender has begun with yet is told of what comes after its beginning.
+  const since = began === undefined ? Infinity : readNumber(began)
+  return (await readSent(table, target, accountId, { since, last: readNumber(due) })) + 1
 }
 
 export async function writeSent(table: Table, target: string, accountId: string, sequence: number): Promise<void> {

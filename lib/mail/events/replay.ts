@@ -1,6 +1,7 @@
 /** Events again, from any position of an account's log. */
 import type { Table } from '#lib/engine/ports.ts'
 import type { MailEvent } from '#lib/formats/events/event.ts'
+import type { Entry } from '#lib/mail/mailbox/entry.ts'
 import { readEntries } from '#lib/mail/mailbox/tail.ts'
 import { eventsOf } from './eventsOf.ts'
 
@@ -10,13 +11,28 @@ export interface Stretch {
   readonly to?: number
   /** Empty for all. */
   readonly types: readonly string[]
+  /** Hears of entries that are not in the log any more (lib/mail/mailbox/compact.ts): what they were about is not told. Both ends inclusive. */
+  readonly onGone?: ((first: number, last: number) => void) | undefined
 }
 
 /** In their order, a page in memory. @throws {EntryFormatError} */
-export async function* readEvents(table: Table, accountId: string, { from, to, types }: Stretch): AsyncGenerator<MailEvent> {
-  for await (const { sequence, entry } of readEntries(table, accountId, from, to === undefined ? undefined : to + 1)) {
+export async function* readEvents(table: Table, accountId: string, { from, to, types, onGone }: Stretch): AsyncGenerator<MailEvent> {
+  const end = to === undefined ? undefined : to + 1
+  let next = from
+  for await (const { sequence, entry } of readEntries(table, accountId, from, end)) {
+    tellGone(sequence, entry, { from, onGone })
     for (const event of eventsOf(accountId, sequence, entry)) if (types.length === 0 || types.includes(event.type)) yield event
+    next = sequence + 1
   }
+  // The entry that stands for the last ones may be behind them.
+  if (end === undefined || next >= end) return
+  for await (const { sequence, entry } of readEntries(table, accountId, end)) return void ((entry.first ?? sequence) < end && onGone?.(Math.max(entry.first ?? sequence, next), end - 1))
+}
+
+function tellGone(sequence: number, { first = sequence, changes }: Entry, { from, onGone }: Pick<Stretch, 'from' | 'onGone'>): void {
+  // In the place of the last of them stands what all had made.
+  const isSettling = changes.some(({ kind }) => kind === 'settle')
+  if (first < sequence || isSettling) onGone?.(Math.max(first, from), isSettling ? sequence : sequence - 1)
 }
 
 /** Takes events in their order, or says why it did not take them. */

@@ -72,7 +72,7 @@ export function openSending({ settings = {}, engine = memoryEngine(), clock = ne
   const sent: Sent[] = []
   const hook: { answer: (events: readonly MailEvent[], url: string) => Promise<number> } = { answer: async () => 200 }
   const deps = { table: engine.table, bell: engine.bell, clock, log: makeLog((event) => log.push(event), { level: 'debug', now: () => clock.at }), settings: { ...defaultConfig().events, ...settings } }
-  const feed = makeFeed(urls, engine.bell)
+  const feed = makeFeed(urls, engine)
   const store = new MailStore({ ...deps, blobs: engine.blobs, settings: defaultConfig().mailbox, feed })
   const post = async (to: string, headers: Readonly<Record<string, string>>, body: string): Promise<number> => {
     const { events } = JSON.parse(body) as { events: MailEvent[] }

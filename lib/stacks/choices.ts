@@ -73,7 +73,7 @@ export function readChoices(layers: readonly Readonly<Record<string, unknown>>[]
       try {
         chosen[name] = choice.read(raw)
       } catch (error) {
-        mistakes.push(`${name} ${(error as Error).message}${typeof raw === 'object' ? '' : `, not "${String(raw)}"`}`)
+        mistakes.push(`${name} ${(error as Error).message}${typeof raw === 'object' ? '' : `, not ${JSON.stringify(raw)}`}`)
       }
   }
   // Each value was read by its choice's own reader, so the shape is that of the table.

@@ -14,6 +14,9 @@ const packedLimitBytes = 320 * 1024
 /** Below this, compressing costs more than it saves. */
 const compressFromBytes = 512
 
+/** Up to here the compression of an engine that has its own costs less; beyond, the pages that ours saves are worth more. */
+const leaveToEngineBytes = 32 * 1024
+
 const compress = promisify(zlib.zstdCompress)
 const decompress = promisify(zlib.zstdDecompress)
 /** Up to here the thread pool's round trip costs more than compressing in place. */
@@ -48,7 +51,8 @@ export async function takeContent(blobs: Blobs, key: string, source: AsyncIterab
 
 /** The same for octets already in memory. */
 export async function contentOf(blobs: Blobs, key: string, bytes: Uint8Array, metadata: Record<string, string>): Promise<Content> {
-  const packed = await packBytes(bytes)
+  const leave = blobs.compresses === true && bytes.length <= leaveToEngineBytes
+  const packed = leave ? { bytes, codec: 'identity' as const } : await packBytes(bytes)
   if (packed.bytes.length <= packedLimitBytes) return { inline: packed.bytes, codec: packed.codec, sizeBytes: bytes.length }
   await blobs.put(key, bytes, metadata)
   return { blob: { key, offset: 0, length: bytes.length, codec: 'identity', sizeBytes: bytes.length } }

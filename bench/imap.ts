@@ -68,7 +68,8 @@ async function runOnce(file: string, name: string, run: number): Promise<{ sampl
 for (const file of values.fill === undefined ? [] : files) await fill(readTarget(file), Number(values.fill))
 console.log(`${new Date().toISOString().slice(0, 16)}Z, ${cpus().length} cores (${cpus()[0]?.model.trim()}), load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, commit ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()}, ${mailbox}${cold ? ', cold' : ''}, ${values.runs} runs\n`)
 const samples: Sample[] = []
-for (const name of names) {
+const failures: string[] = []
+async function runAll(name: string): Promise<void> {
   // The first run warms up and is not counted, unless it is to be cold.
   for (let run = cold ? 1 : 0; run <= Number(values.runs); run++) {
     for (const file of files) {
@@ -80,5 +81,7 @@ for (const name of names) {
   }
   console.error(`${name} done`)
 }
+for (const name of names) await runAll(name).catch((error: unknown) => failures.push(`${name}: ${String(error)}`))
 console.log(tableOf(samples, files.map((file) => readTarget(file).name)))
 if (values.lines !== undefined) console.log(`\n${readFileSync(values.lines, 'utf8').split('\n').length - 1} lines in ${values.lines}`)
+for (const failure of failures) console.log(`\nfailed: ${failure}`)

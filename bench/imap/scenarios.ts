@@ -143,9 +143,11 @@ async function resync(ground: Ground, changes: number, words: string): Promise<v
   const [validity, modSeq, exists] = ['UIDVALIDITY', 'HIGHESTMODSEQ', 'MESSAGES'].map((word) => Number(new RegExp(`${word} (\\d+)`).exec(lines[0] ?? '')?.[1]))
   await other.command(`SELECT ${mailbox}`)
   const count = Math.min(changes, Math.floor((exists ?? 0) / 2))
+  // A flag that nothing else changes here, or some would have it already.
+  const flag = changes === 1 ? '\\Draft' : '\\Flagged'
   // Every second message, so that they are no run.
   const set = Array.from({ length: count }, (_, index) => index * 2 + 1)
-  for (let at = 0; at < count; at += 500) await other.command(`STORE ${set.slice(at, at + 500).join(',')} ${ground.run % 2 === 0 ? '+' : '-'}FLAGS.SILENT (\\Flagged)`)
+  for (let at = 0; at < count; at += 500) await other.command(`STORE ${set.slice(at, at + 500).join(',')} ${ground.run % 2 === 0 ? '+' : '-'}FLAGS.SILENT (${flag})`)
   await other.end()
   const client = await logIn(target, user)
   await client.command('ENABLE QRESYNC')

@@ -9,11 +9,19 @@ import { ConnectionEnded } from './input.ts'
 
 /** Octets gathered before they are written. */
 const fullBytes = 64 * 1024
+/** Text is turned into octets in pieces of this size: V8 joins short strings much faster than one long one of many parts. */
+const sealChars = 4 * 1024
+/** Room beyond {@link fullBytes} for what makes it full. */
+const roomBytes = 80 * 1024
 
 export class Output {
   #stream: Duplex
   readonly #timeoutMs: number
   #text = ''
+  /** Octets to be written first; undefined while there is little to say. */
+  #room: Buffer | undefined
+  #roomBytes = 0
+  /** What did not fit into the room, behind it. */
   #pieces: Uint8Array[] = []
   #pieceBytes = 0
   #over = false
@@ -37,6 +45,7 @@ export class Output {
   /** Adds an octet string. */
   text(text: string): void {
     this.#text += text
+    if (this.#text.length >= sealChars) this.#seal()
   }
 
   /** Adds a line of Unicode text. */
@@ -46,22 +55,38 @@ export class Output {
 
   bytes(...pieces: readonly Uint8Array[]): void {
     this.#seal()
-    for (const piece of pieces) {
-      this.#pieces.push(piece)
-      this.#pieceBytes += piece.length
+    for (const piece of pieces) this.#add(piece)
+  }
+
+  #add(piece: Uint8Array): void {
+    if (this.#fits(piece.length)) {
+      this.#takeRoom().set(piece, this.#roomBytes)
+      this.#roomBytes += piece.length
+      return
     }
+    this.#pieces.push(piece)
+    this.#pieceBytes += piece.length
+  }
+
+  /** Order is kept: once something lies behind the room, all that follows does. */
+  #fits(bytes: number): boolean {
+    return this.#pieces.length === 0 && this.#roomBytes + bytes <= roomBytes
+  }
+
+  #takeRoom(): Buffer {
+    return (this.#room ??= Buffer.allocUnsafeSlow(roomBytes))
   }
 
   #seal(): void {
-    if (this.#text === '') return
-    const bytes = Buffer.from(this.#text, 'latin1')
+    const text = this.#text
+    if (text === '') return
     this.#text = ''
-    this.#pieces.push(bytes)
-    this.#pieceBytes += bytes.length
+    if (this.#fits(text.length)) this.#roomBytes += this.#takeRoom().write(text, this.#roomBytes, 'latin1')
+    else this.#add(Buffer.from(text, 'latin1'))
   }
 
   get full(): boolean {
-    return this.#text.length + this.#pieceBytes >= fullBytes
+    return this.#text.length + this.#roomBytes + this.#pieceBytes >= fullBytes
   }
 
   /** Writes when much was gathered. @throws ConnectionEnded when the client does not read. */
@@ -71,14 +96,29 @@ export class Output {
 
   /** Writes what was gathered, without waiting; false when the client has yet to read it. */
   push(): boolean {
+    const bytes = this.#gathered()
+    if (bytes === undefined) return true
+    if (this.#over) throw new ConnectionEnded('the client has closed the connection')
+    return this.#stream.write(bytes)
+  }
+
+  #gathered(): Uint8Array | undefined {
+    // A short answer needs no room.
+    if (this.#room === undefined && this.#pieces.length === 0) {
+      const text = this.#text
+      this.#text = ''
+      return text === '' ? undefined : Buffer.from(text, 'latin1')
+    }
     this.#seal()
+    const room = this.#room?.subarray(0, this.#roomBytes)
     const pieces = this.#pieces
-    if (pieces.length === 0) return true
+    this.#room = undefined
+    this.#roomBytes = 0
     this.#pieces = []
     this.#pieceBytes = 0
-    if (this.#over) throw new ConnectionEnded('the client has closed the connection')
-    const [only] = pieces
-    return this.#stream.write(pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces))
+    if (pieces.length === 0) return room
+    const all = room === undefined ? pieces : [room, ...pieces]
+    return all.length === 1 ? all[0] : Buffer.concat(all)
   }
 
   /** Writes what was gathered and waits until the client has taken enough. @throws ConnectionEnded when it does not. */

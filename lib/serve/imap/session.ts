@@ -277,16 +277,18 @@ export class Session {
   async tellFlags(mailbox: MailboxState, uids: readonly number[], withFlags: boolean): Promise<void> {
     this.tellKeywords(mailbox)
     const { view } = this.selected
+    const { condstore, uidOnly } = this
+    let index = -1
+    let number = 0
     for (const uid of uids) {
-      const index = mailbox.indexOf(uid)
-      const number = view.sequenceNumberOf(uid)
+      // Mostly neighbours: a search finds the others.
+      index = index + 1 < mailbox.count && mailbox.uidAt(index + 1) === uid ? index + 1 : mailbox.indexOf(uid)
+      number = number < view.count && view.uidOf(number + 1) === uid ? number + 1 : view.sequenceNumberOf(uid)
       if (index < 0 || number === 0) continue
-      const items = [
-        ...(this.uidOnly ? [] : [`UID ${uid}`]),
-        ...(withFlags ? [`FLAGS ${writeFlags(mailbox.flagsAt(index))}`] : []),
-        ...(this.condstore ? [`MODSEQ (${mailbox.modSeqAt(index)})`] : []),
-      ]
-      this.output.text(`${this.fetchHead(number, uid)}${items.join(' ')})\r\n`)
+      let items = uidOnly ? '' : `UID ${uid}`
+      if (withFlags) items += `${items === '' ? '' : ' '}FLAGS ${writeFlags(mailbox.flagsAt(index))}`
+      if (condstore) items += `${items === '' ? '' : ' '}MODSEQ (${mailbox.modSeqAt(index)})`
+      this.output.text(`${this.fetchHead(number, uid)}${items})\r\n`)
       if (this.output.full) await this.output.flush()
     }
   }

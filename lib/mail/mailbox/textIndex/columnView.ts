@@ -36,11 +36,7 @@ export class ColumnView {
 
   /** For each message the place of its text among all different ones in their order; equal for equal texts, 0 for '' alone. */
   ranks(word: TextWord): Float64Array {
-    const known = new Map<string, number>([['', 0]])
-    for (const { texts } of this.segments) for (const text of texts[word].strings) known.set(text, 0)
-    let rank = 0
-    for (const text of [...known.keys()].sort()) known.set(text, rank++)
-    return this.#spread(word, this.segments.map(({ texts }) => Float64Array.from(texts[word].strings, (text) => known.get(text) ?? 0)))
+    return this.#spread(word, ranksOf(this.segments, word))
   }
 
   #spread(word: TextWord, values: readonly Float64Array[]): Float64Array {
@@ -53,6 +49,30 @@ export class ColumnView {
     }
     return numbers
   }
+}
+
+interface Ranks {
+  readonly segments: readonly ColumnSegment[]
+  readonly ranks: readonly Float64Array[]
+}
+
+/** Ranks found last, by the newest segment they are of: an index that has not grown is ranked once. */
+const ranked = new WeakMap<ColumnSegment, Map<TextWord, Ranks>>()
+
+function ranksOf(segments: readonly ColumnSegment[], word: TextWord): readonly Float64Array[] {
+  const last = segments.at(-1)
+  if (last === undefined) return []
+  let known = ranked.get(last)
+  if (known === undefined) ranked.set(last, (known = new Map<TextWord, Ranks>()))
+  const found = known.get(word)
+  if (found?.segments.length === segments.length && found.segments.every((segment, at) => segment === segments[at])) return found.ranks
+  const rankOf = new Map<string, number>([['', 0]])
+  for (const { texts } of segments) for (const text of texts[word].strings) rankOf.set(text, 0)
+  let rank = 0
+  for (const text of [...rankOf.keys()].sort()) rankOf.set(text, rank++)
+  const ranks = segments.map(({ texts }) => Float64Array.from(texts[word].strings, (text) => rankOf.get(text) ?? 0))
+  known.set(word, { segments: [...segments], ranks })
+  return ranks
 }
 
 /** Origins of these messages; those that are gone get none (sequence 0). */

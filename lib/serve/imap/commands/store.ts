@@ -26,14 +26,16 @@ async function change({ session, lexer, word }: Command, byUid: boolean): Promis
   demandWritable(session)
   const flags = permitted(session, action, asked)
   if (unchangedSince !== undefined) session.enableCondstore()
-  const uids = wanted.filter((uid) => session.mailbox.indexOf(uid) >= 0)
-  const before = silent ? foreseen(session, uids) : undefined
+  const { mailbox } = session
+  const places = mailbox.placesOf(wanted)
+  const uids = places.length === wanted.length ? wanted : places.map((place) => mailbox.uidAt(place))
+  const before = silent ? foreseen(session, places) : undefined
   const outcome = uids.length === 0 ? undefined : await changeFlags(session.mail, { mailboxId: selected.mailboxId, uids, action, flags, ...(session.rights === allRights ? {} : { mayChange: mayChange(session) }), ...(unchangedSince === undefined ? {} : { unchangedSince }) })
   if (outcome !== undefined) {
     if (before === undefined || isAsForeseen(before, outcome)) selected.view.knows(outcome.modSeq)
     const failed = new Set(outcome.failed)
     // RFC 7162 §3.1.3: with CONDSTORE even a silent STORE tells the new mod-sequence.
-    if (!silent || session.condstore) await session.tellFlags(session.mailbox, silent ? outcome.changed : uids.filter((uid) => !failed.has(uid)), !silent)
+    if (!silent || session.condstore) await session.tellFlags(session.mailbox, silent ? outcome.changed : failed.size === 0 ? uids : uids.filter((uid) => !failed.has(uid)), !silent)
     if (failed.size > 0) return { code: `MODIFIED ${formatSequenceSet(byUid ? outcome.failed : outcome.failed.map((uid) => selected.view.sequenceNumberOf(uid)))}`, text: 'Some messages have changed meanwhile', limited }
   }
   // RFC 2180 §4.2.1: part of the messages are gone; UIDs that are gone are passed over in silence.
@@ -58,8 +60,8 @@ interface Foreseen {
   readonly news: boolean
 }
 
-function foreseen({ mail, mailbox, selected }: Session, uids: readonly number[]): Foreseen {
-  return { sequence: mail.state.sequence, news: uids.some((uid) => selected.view.hasNews(mailbox.modSeqAt(mailbox.indexOf(uid)))) }
+function foreseen({ mail, mailbox, selected }: Session, places: readonly number[]): Foreseen {
+  return { sequence: mail.state.sequence, news: places.some((place) => selected.view.hasNews(mailbox.modSeqAt(place))) }
 }
 
 /**

@@ -24,7 +24,7 @@ const testFiles = (pattern: string, without: readonly string[] = []): string[] =
 const steps: readonly Step[] = [
   { name: 'types', what: 'types of everything', command: ['node', modules('typescript-native/bin/tsc'), '--noEmit'] },
   { name: 'lint', what: 'lint', command: ['node', modules('eslint/bin/eslint.js'), '--max-warnings', '0', '.'] },
-  { name: 'rooms', what: 'who may import whom', command: ['node', modules('dependency-cruiser/bin/dependency-cruise.mjs'), 'bin', 'lib', 'functions', 'containers', '--config', '.dependency-cruiser.cjs', '--output-type', 'err'] },
+  { name: 'rooms', what: 'who may import whom', command: ['node', modules('dependency-cruiser/bin/dependency-cruise.mjs'), 'bin', 'lib', 'functions', 'containers', 'examples', '--config', '.dependency-cruiser.cjs', '--output-type', 'err'] },
   { name: 'dead', what: 'dead code and unused packages', command: ['node', modules('knip/bin/knip.js')] },
   { name: 'rfc', what: 'docs/rfc.tsv against the code', command: ['node', 'test/rfc.ts'] },
   { name: 'docs', what: 'generated pages are current', command: ['node', 'bin/writeDocs.ts', '--check'] },

@@ -11,7 +11,7 @@ import { packBytes } from '#lib/mail/transit/content.ts'
 const kinds = { plain: 0, zstd: 1, checkedPlain: 2, checkedZstd: 3 } as const
 const headBytes = 5
 /** Most parts unpack into one piece of this size: the default would make many small ones and join them. */
-const chunkBytes = 256 * 1024
+const chunkBytes = 192 * 1024
 
 export async function sealBytes(bytes: Uint8Array): Promise<Uint8Array> {
   const { bytes: packed, codec } = await packBytes(bytes)

@@ -11,17 +11,30 @@ import type { MailboxView } from './view.ts'
  * client's mistake (RFC 9051 §9, seq-number).
  * @throws bad
  */
-export function resolveMessages({ view, saved }: Selected, set: SequenceSet, byUid: boolean): number[] {
-  if (set.saved) return saved.map((uid) => view.sequenceNumberOf(uid)).filter((number) => number > 0)
-  if (byUid) return expand(resolveRanges(set, Math.max(view.lastUid, 1)).map((range) => numbersOfUids(view, range)))
-  const ranges = resolveRanges(set, Math.max(view.count, 1))
-  if ((ranges.at(-1)?.[1] ?? 0) > view.count) throw bad('There is no message with such a number')
-  return expand(ranges)
+export function resolveMessages(selected: Selected, set: SequenceSet, byUid: boolean): number[] {
+  return expandRanges(resolveMessageRanges(selected, set, byUid))
 }
 
-function expand(ranges: readonly SequenceRange[]): number[] {
+/** The same as ranges, ascending, some perhaps empty: a million messages are one of them. @throws bad */
+export function resolveMessageRanges({ view, saved }: Selected, set: SequenceSet, byUid: boolean): SequenceRange[] {
+  if (set.saved) return saved.map((uid) => view.sequenceNumberOf(uid)).filter((number) => number > 0).map((number) => [number, number])
+  if (byUid) return resolveRanges(set, Math.max(view.lastUid, 1)).map((range) => numbersOfUids(view, range))
+  const ranges = resolveRanges(set, Math.max(view.count, 1))
+  if ((ranges.at(-1)?.[1] ?? 0) > view.count) throw bad('There is no message with such a number')
+  return ranges
+}
+
+export function countOf(ranges: readonly SequenceRange[]): number {
+  return ranges.reduce((sum, [low, high]) => sum + Math.max(0, high - low + 1), 0)
+}
+
+export function* eachNumber(ranges: readonly SequenceRange[]): Generator<number> {
+  for (const [low, high] of ranges) for (let number = low; number <= high; number++) yield number
+}
+
+export function expandRanges(ranges: readonly SequenceRange[]): number[] {
   // Made in its size: of a million, growing would leave three times as much behind.
-  const numbers = new Array<number>(ranges.reduce((sum, [low, high]) => sum + Math.max(0, high - low + 1), 0))
+  const numbers = new Array<number>(countOf(ranges))
   let at = 0
   for (const [low, high] of ranges) for (let number = low; number <= high; number++) numbers[at++] = number
   return numbers

@@ -4,6 +4,7 @@ import type { FetchItem } from '#lib/formats/imap/fetch.ts'
 import { parseFetch } from '#lib/formats/imap/fetch.ts'
 import { takePartial } from '#lib/formats/imap/partialRange.ts'
 import { bad, no } from '#lib/formats/imap/refusal.ts'
+import type { SequenceRange } from '#lib/formats/imap/sequenceSet.ts'
 import type { MailboxState } from '#lib/mail/mailbox/state.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { readMetadata } from '#lib/mail/mailbox/read.ts'
@@ -15,7 +16,7 @@ import { planFetch } from '../fetch/plan.ts'
 import { readMessages } from '../fetch/reader.ts'
 import { stateWriterOf } from '../fetch/stateItems.ts'
 import { demandPage, keepNewest } from '../messageLimit.ts'
-import { resolveMessages } from '../messages.ts'
+import { countOf, eachNumber, expandRanges, resolveMessageRanges } from '../messages.ts'
 import { tellVanished } from '../resync.ts'
 import { ConnectionEnded, Goodbye } from '../endings.ts'
 import type { Session } from '../session.ts'
@@ -30,26 +31,46 @@ async function answer({ session, lexer, word }: Command, byUid: boolean): Promis
   if (request.vanished && (!byUid || !session.qresync)) throw bad('VANISHED is for UID FETCH after ENABLE QRESYNC')
   // RFC 9394 §3.3: message numbers need no paging.
   if (request.page !== undefined && !byUid) throw bad('PARTIAL is for UID FETCH')
-  let numbers = resolveMessages(selected, request.set, byUid)
-  if (request.page !== undefined) numbers = takePartial(numbers, request.page)
+  const ranges = resolveMessageRanges(selected, request.set, byUid)
   if (request.changedSince !== undefined || request.items.some((item) => item.kind === 'MODSEQ')) session.enableCondstore()
   const plan = planFetch(request, { byUid, uidOnly: session.uidOnly, condstore: session.condstore, readOnly: selected.readOnly || !session.rights.includes('s') })
-  if (request.changedSince !== undefined) numbers = changedSince(session, numbers, request.changedSince)
+  session.tellKeywords(session.mailbox)
+  // All that there is, told of the state alone, is never listed.
+  const isWhole = plan.depth === 'state' && request.page === undefined && request.changedSince === undefined && session.deps.settings.messageLimit === 0
+  if (isWhole) return finish(word, { byUid, wanted: countOf(ranges), told: await tellState(session, plan, eachNumber(ranges)) })
+  let numbers = request.changedSince === undefined || request.page !== undefined ? expandRanges(ranges) : changedWithin(session, ranges, request.changedSince)
+  if (request.page !== undefined) numbers = takePartial(numbers, request.page)
+  if (request.page !== undefined && request.changedSince !== undefined) numbers = changedSince(session, numbers, request.changedSince)
   // RFC 9738 §3.3: a page is told whole or not at all.
   if (request.page !== undefined) demandPage(session, numbers.length)
   const { kept, limited } = keepNewest(session, numbers, (number) => selected.view.uidOf(number))
-  session.tellKeywords(session.mailbox)
   if (request.vanished && request.changedSince !== undefined) await tellVanished(session, request.set, request.changedSince)
-  const told = await tell(session, plan, kept)
+  return { ...finish(word, { byUid, wanted: kept.length, told: await tell(session, plan, kept) }), limited }
+}
+
+function finish(word: string, { byUid, wanted, told }: { byUid: boolean; wanted: number; told: number }): Answer {
   // RFC 2180 §4.1.2: sequence numbers of messages that are gone are told so; UIDs are passed over in silence.
-  if (!byUid && told < kept.length) throw no('Some of the messages are gone', 'EXPUNGEISSUED')
-  return { text: `${word} completed`, limited }
+  if (!byUid && told < wanted) throw no('Some of the messages are gone', 'EXPUNGEISSUED')
+  return { text: `${word} completed` }
 }
 
 /** Untagged responses with these items, as they are told of new messages: \Seen stays as it is. */
 export async function tellItems(session: Session, items: readonly FetchItem[], numbers: readonly number[]): Promise<void> {
   session.tellKeywords(session.mailbox)
   await tell(session, planFetch({ items, changedSince: undefined }, { byUid: false, uidOnly: session.uidOnly, condstore: session.condstore, readOnly: true }), numbers)
+}
+
+/** The changes are looked for, not the messages. */
+function changedWithin(session: Session, ranges: readonly SequenceRange[], modSeq: number): number[] {
+  const { view } = session.selected
+  const numbers: number[] = []
+  let place = 0
+  for (const uid of session.mailbox.changedSince(modSeq)) {
+    const number = view.sequenceNumberOf(uid)
+    while (place < ranges.length && (ranges[place]?.[1] ?? 0) < number) place++
+    if (number > 0 && (ranges[place]?.[0] ?? Infinity) <= number) numbers.push(number)
+  }
+  return numbers
 }
 
 function changedSince(session: Session, numbers: readonly number[], modSeq: number): number[] {
@@ -80,7 +101,7 @@ class Walk {
   }
 }
 
-async function tellState(session: Session, plan: FetchPlan, numbers: readonly number[]): Promise<number> {
+async function tellState(session: Session, plan: FetchPlan, numbers: Iterable<number>): Promise<number> {
   const { output, selected } = session
   const write = stateWriterOf(plan.items)
   const walk = new Walk()

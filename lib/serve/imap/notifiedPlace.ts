@@ -73,7 +73,7 @@ export class NotifiedPlace {
     if (!withStatus) return
     for (const found of this.#watchable()) {
       const events = this.#eventsOf(found.name)
-      if (events.has('MessageNew')) yield statusLine(this.#session, found, ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(events.has('FlagChange') ? (['UNSEEN'] as const) : []), ...this.#modSeqItem()])
+      if (events.has('MessageNew')) yield statusLine(this.#session, found, ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(events.has('FlagChange') ? (['UNSEEN'] as const) : []), ...this.#modSeqItem(events)])
     }
   }
 
@@ -150,7 +150,7 @@ export class NotifiedPlace {
       ...(messages ? (['MESSAGES', 'UIDNEXT'] as const) : []),
       'UIDVALIDITY',
       ...(events.has('FlagChange') && mailbox.unseen !== told.unseen ? (['UNSEEN'] as const) : []),
-      ...this.#modSeqItem(),
+      ...this.#modSeqItem(events),
     ])
   }
 
@@ -161,8 +161,9 @@ export class NotifiedPlace {
     if (entries.length > 0) yield writeMetadataNames(found.name, entries, this.#session.nameEncoding)
   }
 
-  #modSeqItem(): StatusItem[] {
-    return this.#session.condstore ? ['HIGHESTMODSEQ'] : []
+  /** RFC 5465 §3.1, §5.1 and §5.2: to those who have CONDSTORE on, and to all who hear of flags. */
+  #modSeqItem(events: ReadonlySet<NotifyEvent>): StatusItem[] {
+    return this.#session.condstore || events.has('FlagChange') ? ['HIGHESTMODSEQ'] : []
   }
 
   /** What is gone, or may not be seen any more, is told as \NonExistent. */

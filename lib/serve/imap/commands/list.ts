@@ -9,7 +9,7 @@ import { metadataLine } from '../metadata.ts'
 import type { FoundMailbox, Place } from '../places.ts'
 import type { Session } from '../session.ts'
 import { Tree } from '../tree.ts'
-import { statusLine } from './status.ts'
+import { askedStatusLine } from './status.ts'
 
 export async function list({ session, lexer }: Command): Promise<Answer> {
   const request = parseList(lexer, session.nameEncoding)
@@ -32,7 +32,7 @@ export async function list({ session, lexer }: Command): Promise<Answer> {
 function tellReturns(session: Session, found: FoundMailbox, { returnStatus, returnRights, returnMetadata }: List): void {
   const { output, nameEncoding } = session
   // RFC 5819 §2: no STATUS of what cannot be selected.
-  if (returnStatus.length > 0 && found.rights.includes('r')) output.text(statusLine(session, found, returnStatus))
+  if (returnStatus.length > 0 && found.rights.includes('r')) output.text(askedStatusLine(session, found, returnStatus))
   // RFC 8440 §3
   if (returnRights) output.text(writeMyRights(found.name, found.rights, nameEncoding))
   // RFC 9590 §3

@@ -10,13 +10,17 @@ import type { Session } from '../session.ts'
 export async function status({ session, lexer }: Command): Promise<Answer> {
   const { name, items } = parseStatus(lexer, session.nameEncoding)
   await session.own.refresh()
-  session.output.text(statusLine(session, await session.find(name, 'r'), items))
+  session.output.text(askedStatusLine(session, await session.find(name, 'r'), items))
   return {}
 }
 
-export function statusLine(session: Session, { mailbox, name }: Pick<FoundMailbox, 'mailbox' | 'name'>, items: readonly StatusItem[]): string {
-  // RFC 7162 §3.1.7: asking for HIGHESTMODSEQ enables CONDSTORE.
+/** RFC 7162 §3.1.7: asking for HIGHESTMODSEQ enables CONDSTORE. */
+export function askedStatusLine(session: Session, found: Pick<FoundMailbox, 'mailbox' | 'name'>, items: readonly StatusItem[]): string {
   if (items.includes('HIGHESTMODSEQ')) session.enableCondstore()
+  return statusLine(session, found, items)
+}
+
+export function statusLine(session: Session, { mailbox, name }: Pick<FoundMailbox, 'mailbox' | 'name'>, items: readonly StatusItem[]): string {
   const values = items.map((item) => `${item} ${statusValue(session, mailbox, item)}`)
   return `* STATUS ${writeMailbox(name, session.nameEncoding)} (${values.join(' ')})\r\n`
 }

@@ -29,7 +29,9 @@ export function parseThread(lexer: Lexer, limits: SearchLimits): ThreadRequest {
 
 /** `(2)(3 6 (4 23)(44 7 96))`: numbers follow each other while there is one child, else each child is a list. */
 export function writeThreads(roots: readonly ThreadNode[]): string {
-  return roots.map((root) => `(${writeNode(root)})`).join('')
+  let text = ''
+  for (const root of roots) text += root.children.length === 0 && root.number > 0 ? `(${root.number})` : `(${writeNode(root)})`
+  return text
 }
 
 function writeNode(root: ThreadNode): string {

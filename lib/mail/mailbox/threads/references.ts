@@ -13,6 +13,8 @@ import { IdTable } from './idTable.ts'
 import type { ThreadMessages } from './messages.ts'
 
 const none = -1
+const noNodes: readonly number[] = []
+const noThreads: readonly ThreadNode[] = []
 /** Levels walked up to see whether a link would make a circle. */
 const mostSteps = 2000
 
@@ -52,8 +54,8 @@ class Groups {
 class ReferenceTree {
   readonly #messages: ThreadMessages
   readonly #parents: number[]
-  /** Of each node, once the tree is linked. */
-  #children: number[][] = []
+  /** Of each node that has some, once the tree is linked: most have none. */
+  #children: (number[] | undefined)[] = []
   #roots: number[] = []
   readonly #groups = new Groups()
 
@@ -107,9 +109,18 @@ class ReferenceTree {
   // -------------------------------------------------------------- 2, 3
 
   #gather(): void {
-    this.#children = this.#parents.map(() => [])
+    const parents = this.#parents
+    this.#children = new Array<number[] | undefined>(parents.length).fill(undefined)
     this.#roots = []
-    for (const [node, parent] of this.#parents.entries()) (parent === none ? this.#roots : (this.#children[parent] ?? [])).push(node)
+    for (let node = 0; node < parents.length; node++) {
+      const parent = parents[node] as number
+      if (parent === none) this.#roots.push(node)
+      else (this.#children[parent] ??= []).push(node)
+    }
+  }
+
+  #childrenOf(node: number): readonly number[] {
+    return this.#children[node] ?? noNodes
   }
 
   #isMessage(node: number): boolean {
@@ -119,25 +130,31 @@ class ReferenceTree {
   /** Stand-ins without children go; those with children give them to their parent, but at the root only a single one. */
   prune(): void {
     for (const node of this.#bottomUp()) {
-      const children = this.#children[node] ?? []
+      const children = this.#childrenOf(node)
+      if (children.every((child) => this.#isMessage(child))) continue
       const kept: number[] = []
       for (const child of children) {
         if (this.#isMessage(child)) kept.push(child)
-        else kept.push(...(this.#children[child] ?? []))
+        else for (const grandchild of this.#childrenOf(child)) kept.push(grandchild)
       }
       this.#children[node] = kept
     }
-    this.#roots = this.#roots.flatMap((root) => {
-      const children = this.#children[root] ?? []
-      return this.#isMessage(root) || children.length > 1 ? [root] : children
-    })
+    const roots: number[] = []
+    for (const root of this.#roots) {
+      const children = this.#childrenOf(root)
+      if (this.#isMessage(root) || children.length > 1) roots.push(root)
+      else for (const child of children) roots.push(child)
+    }
+    this.#roots = roots
   }
 
   /** Every node after its children. */
-  #bottomUp(): number[] {
-    const nodes = [...this.#roots]
-    for (let at = 0; at < nodes.length; at++) for (const child of this.#children[nodes[at] ?? 0] ?? []) nodes.push(child)
-    return nodes.reverse()
+  #bottomUp(): Uint32Array {
+    const nodes = new Uint32Array(this.#parents.length)
+    let end = 0
+    for (const root of this.#roots) nodes[end++] = root
+    for (let at = 0; at < end; at++) for (const child of this.#childrenOf(nodes[at] as number)) nodes[end++] = child
+    return nodes.subarray(0, end).reverse()
   }
 
   // -------------------------------------------------------------- 4, 6
@@ -145,12 +162,16 @@ class ReferenceTree {
   /** By the time of each message, of a stand-in by that of its first child; with `latest`, threads by their latest message. */
   order(latest: boolean): void {
     const { times, count } = this.#messages
-    const time = Float64Array.from(this.#parents, (_, node) => times[node] ?? 0)
-    const place = Array.from(this.#parents, (_, node) => node)
+    const nodes = this.#parents.length
+    const time = new Float64Array(nodes)
+    time.set(times.subarray(0, nodes))
+    const place = new Uint32Array(nodes)
+    for (let node = 0; node < nodes; node++) place[node] = node
     const newest = Float64Array.from(time)
     const compare = (a: number, b: number) => (time[a] ?? 0) - (time[b] ?? 0) || (place[a] ?? 0) - (place[b] ?? 0)
     for (const node of this.#bottomUp()) {
-      const children = this.#children[node] ?? []
+      const children = this.#children[node]
+      if (children === undefined) continue
       if (children.length > 1) children.sort(compare)
       const [first] = children
       if (node >= count && first !== undefined) {
@@ -192,10 +213,10 @@ class ReferenceTree {
   readonly #made: number[] = []
 
   #join(root: number, entry: number, keeper: number, table: Map<number, number>, moved: Map<number, number>, gone: Set<number>, subject: number): void {
-    const below = this.#children[keeper] ?? []
+    const below = (this.#children[keeper] ??= [])
     if (!this.#isMessage(keeper)) {
       if (this.#isMessage(root)) below.push(root)
-      else below.push(...(this.#children[root] ?? []))
+      else for (const child of this.#childrenOf(root)) below.push(child)
     } else if (this.#isMessage(root) && this.#isReply(root) && !this.#isReply(keeper)) below.push(root)
     else {
       const made = this.#parents.push(none) - 1
@@ -224,9 +245,9 @@ class ReferenceTree {
 
   nodes(): ThreadNode[] {
     const { numbers } = this.#messages
-    const made = new Map<number, ThreadNode>()
-    const nodeOf = (node: number): ThreadNode => made.get(node) ?? { number: 0, children: [] }
-    for (const node of this.#bottomUp()) made.set(node, { number: numbers[node] ?? 0, children: (this.#children[node] ?? []).map(nodeOf) })
+    const made = new Array<ThreadNode | undefined>(this.#parents.length).fill(undefined)
+    const nodeOf = (node: number): ThreadNode => made[node] ?? { number: 0, children: noThreads }
+    for (const node of this.#bottomUp()) made[node] = { number: numbers[node] ?? 0, children: this.#children[node]?.map(nodeOf) ?? noThreads }
     return this.#roots.map(nodeOf)
   }
 }

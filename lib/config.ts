@@ -279,9 +279,9 @@ export const settings = {
     indexBatchMessages: count(1024, 'Messages after which a piece of an index is written down; until then it is in memory, and is made anew by the next process.'),
     indexMessageBytes: bytes(1 * MiB, 'Octets of headers and text of one message that go into the index of words; what is longer is looked at by each search.'),
     indexCacheBytes: bytes(256 * MiB, 'Octets of indexes that one process keeps in memory for all accounts.'),
-    retentionMs: ms(30 * days, 'How long the content of messages that were removed is kept, so that they can be brought back.'),
+    retentionMs: ms(30 * days, 'How long the content of messages that were removed is kept, so that they can be brought back, and each change of flags, before old ones are merged.'),
     sweepEveryMs: ms(1 * days, 'How often each account is looked at for content whose time is over.'),
-    straysEveryMs: ms(7 * days, 'How often each account is looked at for blobs that a broken-off writing has left; this reads its whole log.'),
+    straysEveryMs: ms(7 * days, 'How often each account is looked at for blobs that a broken-off writing has left and for old changes of flags; this reads its whole log.'),
   },
 }
 

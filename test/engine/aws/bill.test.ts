@@ -40,6 +40,8 @@ describe('A bill of AWS', () => {
   it('is what docs/aws.md and README say of an idle deployment', () => {
     const [lean, ha] = (['lean', 'ha'] as const).map((mode) => monthlyBill({ ...question, mode }).idlePerMonthDollars.toFixed(2))
     const page = (name: string): string => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
+    const { receivedPer1000Cents, sentPer1000Cents } = monthlyBill(question)
+    for (const words of [`**$${lean}** a month while idle`, `**$${ha}**`, `an idle month $${lean}`, `**${receivedPer1000Cents.toFixed(2)} cents**, sent **${sentPer1000Cents.toFixed(2)} cents**`]) assert.ok(page('README.md').includes(words), words)
     assert.ok(page('docs/aws.md').includes(`| **idle, smarthost** | **${lean}** | **${ha}** |`), `${lean} ${ha}`)
   })
 

@@ -1,5 +1,7 @@
 /** Mail clients as people use them, each with a user of its own on one server; clients/NAME.ts says what each does. docs/clients.md shows their settings. */
-import { after, before, describe } from 'node:test'
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
 import { aerc } from './clients/aerc.ts'
 import { alpine } from './clients/alpine.ts'
 import { openDesk } from './clients/desk.ts'
@@ -37,4 +39,13 @@ describe('real clients', () => {
   mutt(desk, 'mutt', 'ida')
   mutt(desk, 'neomutt', 'jon')
   thunderbird(desk)
+
+  it('gave the server nothing to warn of', () => {
+    assert.deepEqual(opened.server.events.filter(({ level }) => level !== 'info'), [])
+  })
+
+  it('is shown in docs/clients.md with the settings used here', () => {
+    const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8')
+    for (const [client, settings] of opened.exampleSettings()) assert.ok(page.includes(`\n\`\`\`\n${settings}\`\`\`\n`), `docs/clients.md shows other settings of ${client} than:\n${settings}`)
+  })
 })

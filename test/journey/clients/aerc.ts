@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { eventually, notInstalled, password } from '../harness.ts'
@@ -14,7 +14,7 @@ export function aerc(desk: () => Desk): void {
       await desk().put('hanna', 'INBOX', ['Hello', 'Invoice', 'Lottery', 'Minutes'])
       const settings = join(desk().home('aerc'), '.config', 'aerc')
       mkdirSync(settings, { recursive: true })
-      writeFileSync(join(settings, 'accounts.conf'), `[Ours]\nsource = imaps://${encodeURIComponent(addressOf('hanna'))}:${encodeURIComponent(password)}@localhost:${desk().imaps}\ndefault = INBOX\nfrom = Hanna <${addressOf('hanna')}>\ncopy-to = Sent\narchive = Archive\n`, { mode: 0o600 })
+      desk().settings('aerc', join(settings, 'accounts.conf'), `[Ours]\nsource = imaps://${encodeURIComponent(addressOf('hanna'))}:${encodeURIComponent(password)}@localhost:${desk().imaps}\ndefault = INBOX\nfrom = Ann <${addressOf('hanna')}>\ncopy-to = Sent\narchive = Archive\n`)
       const terminal = await Terminal.open(desk(), 'aerc', 'aerc')
       const command = async (words: string): Promise<void> => {
         await terminal.type(`:${words}`)

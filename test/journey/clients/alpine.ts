@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { notInstalled, password } from '../harness.ts'
@@ -14,7 +13,7 @@ export function alpine(desk: () => Desk): void {
       await desk().put('greta', 'INBOX', ['Hello', 'Invoice', 'Lottery', 'Minutes'])
       const settings = join(desk().home('alpine'), 'pinerc')
       const server = `{localhost:${desk().imaps}/ssl/user=${addressOf('greta')}}`
-      writeFileSync(settings, `inbox-path=${server}INBOX\nfolder-collections=Ours ${server}[]\ndefault-fcc=${server}Sent\nuser-domain=ours.test\nlast-version-used=7.24\nfeature-list=disable-password-file-saving, quit-without-confirm, expunge-without-confirm\n`)
+      desk().settings('alpine', settings, `inbox-path=${server}INBOX\nfolder-collections=Ours ${server}[]\ndefault-fcc=${server}Sent\nuser-domain=ours.test\nlast-version-used=7.24\nfeature-list=disable-password-file-saving, quit-without-confirm, expunge-without-confirm\n`)
       const terminal = await Terminal.open(desk(), 'alpine', `alpine -p ${settings} -i`)
       await terminal.shows(/ENTER PASSWORD/)
       await terminal.type(password)

@@ -1,5 +1,5 @@
 /** A server for the journeys of real clients, and a reader of our own that says what it holds: no client is believed about itself. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { ImapFlow } from 'imapflow'
 import { eventually, message, password, startServer } from '../harness.ts'
 import type { Pennypost, Stage } from '../harness.ts'
@@ -14,6 +14,7 @@ export interface Held {
 export class Desk {
   readonly stage: Stage
   readonly server: Pennypost
+  readonly #settings = new Map<string, string>()
 
   constructor(stage: Stage, server: Pennypost) {
     this.stage = stage
@@ -27,6 +28,28 @@ export class Desk {
 
   get imaps(): number {
     return this.server.port(993)
+  }
+
+  /** Writes a client's settings, and remembers them for docs/clients.md; `more` is what only a test wants. */
+  settings(client: string, path: string, text: string, more = ''): void {
+    writeFileSync(path, text + more, { mode: 0o600 })
+    this.#settings.set(client, text)
+  }
+
+  /** The settings that clients were given, by client, as a user of example.com would write them. */
+  exampleSettings(): ReadonlyMap<string, string> {
+    const words: readonly (readonly [string | RegExp, string])[] = [
+      [this.certificate, '/home/ann/mail.pem'],
+      [this.stage.directory, '/home/ann'],
+      [/\b\w+@ours\.test/g, 'ann@example.com'],
+      [/\b\w+%40ours\.test/g, 'ann%40example.com'],
+      ['ours.test', 'example.com'],
+      [password, 'secret'],
+      [encodeURIComponent(password), 'secret'],
+      ...[993, 995].map((port) => [String(this.server.port(port)), String(port)] as const),
+      ['localhost', 'mail.example.com'],
+    ]
+    return new Map([...this.#settings].map(([client, text]) => [client, words.reduce((shown, [from, to]) => shown.replaceAll(from, to), text)]))
   }
 
   /** A home directory of its own for a client, so that nothing of whoever runs the tests is read. */

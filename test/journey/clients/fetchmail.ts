@@ -15,7 +15,7 @@ export function fetchmail(desk: () => Desk): void {
       const poll = async (keep: string): Promise<{ code: number; stdout: string; stderr: string }> => {
         const settings = desk().stage.path('fetchmail.rc')
         writeFileSync(mail, '')
-        writeFileSync(settings, `poll localhost protocol IMAP port ${desk().imaps}\n  user "${addressOf('erik')}" password "${password}"\n  ssl sslcertck sslcertfile "${desk().certificate}"\n  folder INBOX, Archive\n  ${keep} mda "cat >>${mail}"\n`, { mode: 0o600 })
+        desk().settings('fetchmail', settings, `poll localhost protocol IMAP port ${desk().imaps}\n  user "${addressOf('erik')}" password "${password}"\n  ssl sslcertck sslcertfile "${desk().certificate}"\n  folder INBOX, Archive\n  ${keep} mda "cat >>${mail}"\n`)
         // 1: no mail to fetch.
         return await run('fetchmail', ['-f', settings, '--nodetach', '--nosyslog', '--pidfile', desk().stage.path('fetchmail.pid')], { env: { HOME: desk().home('fetchmail') }, mayFail: true })
       }

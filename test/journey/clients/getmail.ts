@@ -13,7 +13,7 @@ export function getmail(desk: () => Desk): void {
       const home = desk().home('getmail')
       const [settings, mail] = [desk().stage.path(`${name}.rc`), desk().stage.path(`${name}.mail`)]
       writeFileSync(mail, '')
-      writeFileSync(settings, `[retriever]\n${retriever}\nserver = localhost\nusername = ${addressOf('dora')}\npassword = ${password}\nca_certs = ${desk().certificate}\n\n[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "cat >>${mail}")\nallow_root_commands = true\n\n[options]\n${options}\n`)
+      desk().settings(`getmail6 (${name})`, settings, `[retriever]\n${retriever}\nserver = localhost\nusername = ${addressOf('dora')}\npassword = ${password}\nca_certs = ${desk().certificate}\n\n[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "cat >>${mail}")\nallow_root_commands = true\n\n[options]\n${options}\n`)
       const { stdout, stderr } = await run('getmail', [`--getmaildir=${home}`, `--rcfile=${settings}`], { env: { HOME: home } })
       assert.equal(stderr, '')
       return { said: stdout, subjects: [...readFileSync(mail, 'latin1').matchAll(/^Subject: (.*?)\r?$/gm)].map(([, subject = '']) => subject) }

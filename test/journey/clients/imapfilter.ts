@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { notInstalled, password, run } from '../harness.ts'
 import { addressOf } from './desk.ts'
@@ -12,7 +11,7 @@ export function imapfilter(desk: () => Desk): void {
       await desk().put('carol', 'INBOX', ['Invoice 42', 'Lunch on Friday', 'Invoice 43', 'Lottery', 'Minutes'])
       await desk().put('carol', 'INBOX', ['Invoice 7, paid'], ['\\Seen'])
       const rules = desk().stage.path('imapfilter.lua')
-      writeFileSync(rules, settings(desk()))
+      desk().settings('imapfilter', rules, settings(desk()), report)
       const { stdout, stderr } = await run('imapfilter', ['-t', desk().certificate, '-c', rules], { env: { HOME: desk().home('imapfilter') } })
       assert.equal(stderr, '')
       assert.match(stdout, /^6 messages, 0 recent, 5 unseen, in carol@ours\.test@localhost\/INBOX\.$/m)
@@ -39,8 +38,9 @@ bills:move_messages(ours['Bills/Open'])
 inbox:contain_body('the body of lunch'):mark_seen()
 junk = inbox:contain_from('ann@sender.test') * inbox:match_subject('^Lot.*y')
 junk:move_messages(ours.Trash)
+`
 
-left = {}
+const report = `left = {}
 for _, message in ipairs(inbox:select_all()) do
   local box, uid = table.unpack(message)
   table.insert(left, (string.gsub(box[uid]:fetch_field('Subject'), '^Subject: ', '')))

@@ -21,7 +21,8 @@ export function mbsync(desk: () => Desk): void {
       local = desk().stage.path('mail')
       mkdirSync(local)
       configuration = desk().stage.path('mbsyncrc')
-      writeFileSync(
+      desk().settings(
+        'mbsync',
         configuration,
         `IMAPAccount ours
 Host localhost

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { notInstalled, password } from '../harness.ts'
@@ -13,7 +12,7 @@ export function mutt(desk: () => Desk, program: 'mutt' | 'neomutt', user: string
     it('lists, reads, saves into a new mailbox, flags, deletes, searches on the server, and shows what arrives', async () => {
       await desk().put(user, 'INBOX', ['Hello', 'Invoice', 'Lottery', 'Minutes'])
       const settings = join(desk().home(program), 'rc')
-      writeFileSync(settings, muttrc(desk(), user))
+      desk().settings('mutt and neomutt', settings, muttrc(desk(), user), quick)
       const terminal = await Terminal.open(desk(), program, `${program} -F ${settings}`)
       const index = await terminal.shows(/4 .*Minutes/)
       for (const [number, subject] of ['Hello', 'Invoice', 'Lottery', 'Minutes'].entries()) assert.match(index, new RegExp(`${number + 1} N .*ann@sender\\.test.*${subject}`))
@@ -60,12 +59,14 @@ set certificate_file = "${desk.certificate}"
 set ssl_force_tls = yes
 set imap_idle = yes
 set imap_check_subscribed = yes
+set sort = date
+`
+
+const quick = `set confirmappend = no
 set mail_check = 1
 set timeout = 1
 set delete = yes
 set quit = yes
 set sleep_time = 0
-set confirmappend = no
 set wait_key = no
-set sort = date
 `

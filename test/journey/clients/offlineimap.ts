@@ -22,7 +22,7 @@ export function offlineimap(desk: () => Desk): void {
     before(() => {
       local = desk().stage.path('offlineimap')
       configuration = desk().stage.path('offlineimaprc')
-      writeFileSync(configuration, settings(desk(), local))
+      desk().settings('offlineimap3', configuration, settings(desk(), local))
     })
 
     it('brings mailboxes, messages and flags', async () => {
@@ -67,7 +67,7 @@ export function offlineimap(desk: () => Desk): void {
 
 const settings = (desk: Desk, local: string): string => `[general]
 accounts = ours
-metadata = ${desk.home('offlineimap')}/state
+metadata = ${desk.stage.path('offlineimap-state')}
 ui = basic
 
 [Account ours]

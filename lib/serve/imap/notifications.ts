@@ -61,7 +61,8 @@ export class Notifications {
   }
 
   #notified(place: Place): NotifiedPlace {
-    return new NotifiedPlace(this.#session, place, (...names) => this.#eventsOf(place.prefix === '', names))
+    const watchesNames = this.#groups.some(({ events }) => events.has('MailboxName'))
+    return new NotifiedPlace(this.#session, place, (...names) => this.#eventsOf(place.prefix === '', names), watchesNames)
   }
 
   /** Accounts of others are watched where a filter names mailboxes of theirs. */

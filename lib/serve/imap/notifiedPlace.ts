@@ -55,21 +55,24 @@ export class NotifiedPlace {
   readonly #session: Session
   /** Of the first group that holds one of these names. */
   readonly #eventsOf: (...names: string[]) => ReadonlySet<NotifyEvent>
+  /** Names of one's own that nobody asked about cost nothing. */
+  readonly #watchesNames: boolean
   #told = new Map<string, Told>()
   #names: ReadonlyMap<string, NameSeen> = new Map()
   #sequence = -1
 
-  constructor(session: Session, place: Place, eventsOf: (...names: string[]) => ReadonlySet<NotifyEvent>) {
+  constructor(session: Session, place: Place, eventsOf: (...names: string[]) => ReadonlySet<NotifyEvent>, watchesNames: boolean) {
     this.#session = session
     this.place = place
     this.#eventsOf = eventsOf
-    this.#take(this.#visible(), this.#tree())
+    this.#watchesNames = watchesNames || place.prefix !== ''
+    this.#take(this.#visible())
   }
 
   /** In the answer to NOTIFY. RFC 5465 §3.1: \NoAccess for what can be listed and not be watched; the state of all others, if asked for. */
   *states(withStatus: boolean): Generator<string> {
-    const tree = this.#tree()
-    for (const [name, { noAccess }] of this.#names) if (noAccess) yield this.#listLine(tree, name)
+    const denied = [...this.#names].filter(([, { noAccess }]) => noAccess)
+    for (const [name] of denied) yield this.#listLine(this.#tree(), name)
     if (!withStatus) return
     for (const found of this.#watchable()) {
       const events = this.#eventsOf(found.name)
@@ -81,10 +84,9 @@ export class NotifiedPlace {
     if (this.place.mail.state.sequence === this.#sequence && own.names.size === 0) return
     const told = this.#told
     const names = this.#names
-    const tree = this.#tree()
     const visible = this.#visible()
-    this.#take(visible, tree)
-    yield* this.#nameNews(names, renamed(visible, told), tree, own)
+    const tree = this.#take(visible)
+    if (tree !== undefined) yield* this.#nameNews(names, renamed(visible, told), tree, own)
     for (const found of this.#watchable()) yield* this.#statusNews(found, told.get(found.mailbox.id))
     for (const found of visible) yield* this.#metadataNews(found, told.get(found.mailbox.id), own)
   }
@@ -106,12 +108,16 @@ export class NotifiedPlace {
     return new Tree(this.#visible(), this.#session.own.state.subscriptions)
   }
 
-  #take(visible: readonly FoundMailbox[], tree: Tree): void {
+  /** Takes what is as told; the tree, when names are watched. */
+  #take(visible: readonly FoundMailbox[]): Tree | undefined {
     const user = this.#session.loggedIn.account.id
     this.#sequence = this.place.mail.state.sequence
     this.#told = new Map(visible.map(({ name, mailbox: { id, count, uidNext, unseen, highestModSeq, annotations } }) => [id, { name, count, uidNext, unseen, modSeq: highestModSeq, annotations: annotations.bytes === 0 ? none : annotationsSeen(annotations, user) }]))
+    if (!this.#watchesNames) return undefined
+    const tree = this.#tree()
     const names = tree.names.filter((name) => name.startsWith(this.place.prefix) && tree.stands(name))
     this.#names = new Map(names.map((name) => [name, this.#seen(tree, name)]))
+    return tree
   }
 
   #seen(tree: Tree, name: string): NameSeen {

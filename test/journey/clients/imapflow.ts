@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ImapFlow } from 'imapflow'
 import type { ExpungeEvent } from 'imapflow'
-import { curl, eventually, password } from '../harness.ts'
+import { curl, eventually, notInstalled, password } from '../harness.ts'
 import { addressOf, letter } from './desk.ts'
 import type { Desk } from './desk.ts'
 
 /** Needs the user fritz. What the server holds is read with curl here, since this client is the other journeys' reader. */
 export function imapflow(desk: () => Desk): void {
-  describe('imapflow', () => {
+  describe('imapflow', { skip: notInstalled('curl') }, () => {
     const open = async (): Promise<ImapFlow> => {
       const client = new ImapFlow({ host: 'localhost', port: desk().server.port(143), secure: false, doSTARTTLS: true, qresync: true, auth: { user: addressOf('fritz'), pass: password }, tls: { rejectUnauthorized: false }, logger: false })
       await client.connect()

@@ -5,13 +5,17 @@ import { writeString } from './write.ts'
 export type ResponseValue = string | number | null | readonly ResponseValue[]
 
 export function writeValue(value: ResponseValue): string {
-  if (value === null) return 'NIL'
   if (typeof value === 'string') return writeString(value)
+  if (value === null) return 'NIL'
   if (typeof value === 'number') return String(value)
   let text = '('
-  let at = 0
+  let before = ''
   // The bodies of a multipart and the addresses of a list, and nothing else, stand first without spaces between (RFC 9051 §9).
-  for (; at < value.length && Array.isArray(value[at]); at++) text += writeValue(value[at] ?? null)
-  for (; at < value.length; at++) text += (at === 0 ? '' : ' ') + writeValue(value[at] ?? null)
+  let first = true
+  for (const one of value) {
+    first &&= typeof one === 'object' && one !== null
+    text += first ? writeValue(one) : before + writeValue(one)
+    before = ' '
+  }
   return `${text})`
 }

@@ -9,7 +9,9 @@ const missingMailbox = 'MISSING_MAILBOX'
 const missingHost = 'MISSING_DOMAIN'
 
 export function envelopeValue({ date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId }: Envelope): ResponseValue {
-  return [date, subject, addressesValue(from), addressesValue(sender), addressesValue(replyTo), addressesValue(to), addressesValue(cc), addressesValue(bcc), inReplyTo, messageId]
+  const fromValue = addressesValue(from)
+  const like = (addresses: readonly Address[] | null) => (addresses === from ? fromValue : addressesValue(addresses))
+  return [date, subject, fromValue, like(sender), like(replyTo), addressesValue(to), addressesValue(cc), addressesValue(bcc), inReplyTo, messageId]
 }
 
 function addressesValue(addresses: readonly Address[] | null): ResponseValue {
@@ -41,7 +43,10 @@ function shownParameters({ type, parameters }: Part): Parameters {
 }
 
 function parametersValue(parameters: Parameters): ResponseValue {
-  return parameters.length === 0 ? null : parameters.flat()
+  if (parameters.length === 0) return null
+  const value: string[] = []
+  for (const [name, text] of parameters) value.push(name, text)
+  return value
 }
 
 function dispositionValue(disposition: Disposition | null): ResponseValue {

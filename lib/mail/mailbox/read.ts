@@ -36,22 +36,35 @@ interface Window {
 /** In the order of `uids`; those that are not there are left out. The next window is read while this one is used. */
 export async function* readMetadata(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<{ uid: number; metadata: MessageMetadata; blob: BlobRef }> {
   const { blobs } = account.log.deps
-  for await (const { uid, change } of readFilings(account, mailboxId, uids)) yield { uid, metadata: await openMetadata(blobs, change.metadata), blob: change.blob }
+  for await (const window of readFilingWindows(account, mailboxId, uids)) {
+    for (const { uid, change } of window) yield { uid, metadata: metadataAtHand(change.metadata) ?? (await openMetadata(blobs, change.metadata)), blob: change.blob }
+  }
 }
 
-/** The same without unpacking: what the log says of each message. */
-export async function* readFilings(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<{ uid: number; change: FileChange }> {
+/** What the log says of a message. */
+export interface FoundFiling {
+  readonly uid: number
+  readonly change: FileChange
+}
+
+/** The same without unpacking. */
+export async function* readFilings(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<FoundFiling> {
+  for await (const window of readFilingWindows(account, mailboxId, uids)) yield* window
+}
+
+/** The same by windows: who has many to tell of does not wait for each. */
+export async function* readFilingWindows(account: AccountMail, mailboxId: string, uids: readonly number[]): AsyncGenerator<readonly FoundFiling[]> {
   let window = readWindow(account, mailboxId, uids, 0)
   for (let at = windowMessages; window !== undefined; at += windowMessages) {
     const changes = await window.changes
     const { messages } = window
     if (uids.length <= notedMessages) noteAll(account, messages, changes)
     window = at < uids.length ? readWindow(account, mailboxId, uids, at) : undefined
-    for (const { uid, origin } of messages) {
+    yield messages.map(({ uid, origin }) => {
       const change = changes.get(originKey(origin.sequence, origin.index))
       if (change === undefined) throw new Error(`the entry of message ${uid} is missing`)
-      yield { uid, change }
-    }
+      return { uid, change }
+    })
   }
 }
 
@@ -78,6 +91,11 @@ function noteAll(account: AccountMail, messages: Window['messages'], found: Read
     const change = found.get(originKey(origin.sequence, origin.index))
     if (change !== undefined) account.log.noteFiled(origin, change)
   }
+}
+
+/** What stands in the entry as it is; the rest wants {@link openMetadata}. */
+export function metadataAtHand(stored: StoredMetadata): MessageMetadata | undefined {
+  return stored !== null && 'inline' in stored && stored.codec === 'identity' ? unpackMetadata(stored.inline) : undefined
 }
 
 export async function openMetadata(blobs: Blobs, stored: StoredMetadata): Promise<MessageMetadata> {

@@ -171,3 +171,9 @@ export class MailboxView {
     this.#shared = true
   }
 }
+
+/** Sequence numbers of UIDs that are asked for in ascending order: the next one is mostly the next one there. 0 as {@link MailboxView.sequenceNumberOf} has it. */
+export function numbersAlong(view: MailboxView): (uid: number) => number {
+  let number = 0
+  return (uid) => (number = number < view.count && view.uidOf(number + 1) === uid ? number + 1 : view.sequenceNumberOf(uid))
+}

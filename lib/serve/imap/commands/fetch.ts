@@ -7,7 +7,7 @@ import { bad, no } from '#lib/formats/imap/refusal.ts'
 import type { SequenceRange } from '#lib/formats/imap/sequenceSet.ts'
 import type { MailboxState } from '#lib/mail/mailbox/state.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
-import { readMetadata } from '#lib/mail/mailbox/read.ts'
+import { metadataAtHand, openMetadata, readFilingWindows, readMetadata } from '#lib/mail/mailbox/read.ts'
 import type { Answer, Command } from '../command.ts'
 import { checkContentItems, needsParts, writeContentItems } from '../fetch/contentItems.ts'
 import { metadataWriterOf } from '../fetch/metadataItems.ts'
@@ -20,6 +20,7 @@ import { countOf, eachNumber, expandRanges, resolveMessageRanges } from '../mess
 import { tellVanished } from '../resync.ts'
 import { ConnectionEnded, Goodbye } from '../endings.ts'
 import type { Session } from '../session.ts'
+import { numbersAlong } from '../view.ts'
 
 export const fetch = (command: Command) => answer(command, false)
 export const uidFetch = (command: Command) => answer(command, true)
@@ -127,15 +128,20 @@ async function tellMetadata(session: Session, plan: FetchPlan, numbers: readonly
   const writeMetadata = metadataWriterOf(plan.items)
   const walk = new Walk()
   let told = 0
-  for await (const { uid, metadata } of readMetadata(session.mail, selected.mailboxId, numbers.map((number) => view.uidOf(number)))) {
-    const { mailbox } = session
-    const index = walk.find(mailbox, uid)
-    if (index < 0) continue
-    const state = writeState(mailbox, index)
-    const text = writeMetadata(metadata)
-    output.text(`${session.fetchHead(view.sequenceNumberOf(uid), uid)}${state === '' ? text.slice(1) : state + text})\r\n`)
-    told++
-    if (output.full) await output.flush()
+  const numberOf = numbersAlong(view)
+  const { blobs } = session.mail.log.deps
+  for await (const window of readFilingWindows(session.mail, selected.mailboxId, numbers.map((number) => view.uidOf(number)))) {
+    for (const { uid, change } of window) {
+      const metadata = metadataAtHand(change.metadata) ?? (await openMetadata(blobs, change.metadata))
+      const { mailbox } = session
+      const index = walk.find(mailbox, uid)
+      if (index < 0) continue
+      const state = writeState(mailbox, index)
+      const text = writeMetadata(metadata)
+      output.text(`${session.fetchHead(numberOf(uid), uid)}${state === '' ? text.slice(1) : state + text})\r\n`)
+      told++
+      if (output.full) await output.flush()
+    }
   }
   return told
 }

@@ -6,7 +6,7 @@ import type { Answer, Command } from '../command.ts'
 import { inView, resolveCriteria, searchLimits } from '../criteria.ts'
 import { demandFew } from '../messageLimit.ts'
 import { searchProgress } from '../progress.ts'
-import type { MailboxView } from '../view.ts'
+import { numbersAlong } from '../view.ts'
 
 export const thread = (command: Command) => tie(command, false)
 export const uidThread = (command: Command) => tie(command, true)
@@ -21,10 +21,4 @@ async function tie({ session, lexer, tag, word }: Command, byUid: boolean): Prom
   const roots = await threadMessages(mail, { mailboxId, uids: inView(view, found.uids).uids, algorithm: request.algorithm, numberOf: byUid ? (uid) => uid : numbersAlong(view) })
   output.text(`* THREAD${roots.length === 0 ? '' : ' '}${writeThreads(roots)}\r\n`)
   return { text: `${word} completed` }
-}
-
-/** UIDs come in ascending order: the next one asked for is mostly the next one there. */
-function numbersAlong(view: MailboxView): (uid: number) => number {
-  let number = 0
-  return (uid) => (number = number < view.count && view.uidOf(number + 1) === uid ? number + 1 : view.sequenceNumberOf(uid))
 }

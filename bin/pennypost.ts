@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { DirectoryRefusal } from '#lib/mail/accounts/refusal.ts'
-import { CommandError } from './commandError.ts'
+import { sentenceOf } from './failure.ts'
 import { makeProgram } from './program.ts'
 
 /** A reader that closes the pipe early (`| head`) ends the printing, not with a crash. */
@@ -19,7 +18,6 @@ try {
 
 /** An expected refusal is one sentence; anything else is a bug and shown whole. */
 function report(error: unknown): void {
-  const expected = error instanceof CommandError || error instanceof DirectoryRefusal
-  process.stderr.write(`${expected ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(`${sentenceOf(error) ?? (error instanceof Error ? error.stack : String(error))}\n`)
   process.exitCode = 1
 }

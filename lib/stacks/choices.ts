@@ -45,7 +45,7 @@ export const choices = {
   events: flag(false, 'Publish what happens to messages as EventBridge events.'),
   checkAtOnce: number(20, 2, 1000, 'Batches of received messages checked and filed side by side.'),
   lookUpAtOnce: number(5, 2, 1000, 'Batches of messages whose destinations are looked up side by side.'),
-  deliverAtOnce: number(20, 2, 1000, 'Batches of messages delivered to other servers side by side.'),
+  deliverAtOnce: number(20, 2, 1000, 'Batches of messages delivered to other servers side by side. So many connections may go to one destination, or `outbound.connectionsPerDestination` if that is more.'),
   table: text('', 'A table that was restored to a point in time, to be used in place of the deployment\'s own (docs/runbook.md).', { pattern: /^[a-zA-Z0-9_.-]{0,255}$/, expected: 'the name of a table' }),
   pointInTimeDays: number(35, 1, 35, 'How far back the table can be restored to any second.'),
   undeleteDays: number(7, 1, 365, 'How long deleted and overwritten objects of the bucket can be brought back.'),

@@ -10,6 +10,10 @@ import { defaultConfig } from '#lib/config.ts'
 import { makeEventBridgeClient } from '#lib/engine/aws/eventBus.ts'
 import { makeSignedCall } from '#lib/engine/aws/signedCall.ts'
 import { appendMessage } from '#lib/mail/mailbox/append.ts'
+import { checkAccount } from '#lib/mail/mailbox/check.ts'
+import { compactAccount } from '#lib/mail/mailbox/compact.ts'
+import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
+import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { makeRecordChanges } from '#lib/mail/mailbox/record.ts'
 import { MailStore } from '#lib/mail/mailbox/store.ts'
 import { namesOf } from '#lib/stacks/names.ts'
@@ -122,6 +126,32 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
     const ran = await run(['--aws', '--stack', 'ours', 'mailbox', 'export', '--all', '--to', to, '--format', 'mbox'])
     assert.deepEqual([ran.code, ran.stderr], [0, ''])
     assert.deepEqual([...readFileSync(join(to, 'alice@ours.test/INBOX.mbox'), 'utf8').matchAll(/^Subject: (.*)$/gm)].map(([, subject]) => subject), ['one', 'two'])
+  })
+
+  it('compact a log, bring a message back, and make the account anew from its blobs and packs', async () => {
+    const engine = await account.open()
+    const settings = defaultConfig().mailbox
+    const store = new MailStore({ ...engine, clock: systemClock, log: makeLog(() => undefined, { now: () => 0 }), settings: { ...settings, retentionMs: -1000 } })
+    const [user] = (await run(['--aws', '--stack', 'ours', 'mailbox', 'list', 'alice@ours.test', '--json'])).json<{ account: string }[]>()
+    const alice = await store.open(user?.account ?? '')
+    const inbox = alice.state.mailbox('INBOX')?.id ?? ''
+    await Promise.all([1, 2, 3, 4].map((n) => appendMessage(alice, { mailboxId: inbox, flags: [], content: Buffer.from(`Subject: packed ${n}\r\n\r\n`), crlf: true })))
+    for (let n = 0; n < 6; n++) await changeFlags(alice, { mailboxId: inbox, uids: [1], action: n % 2 === 0 ? 'add' : 'remove', flags: ['\\Flagged'] })
+    const then = new Date().toISOString()
+    await expungeMessages(alice, { mailboxId: inbox, uids: [2, 4], regardless: true })
+    assert.equal(await compactAccount(alice, { least: 2 }), 5)
+    await store.close()
+    const whole = async () => assert.deepEqual((await checkAccount({ ...engine, clock: systemClock, log: makeLog(() => undefined, { now: () => 0 }), settings }, user?.account ?? '')).problems, [])
+    await whole()
+    const restored = await run(['--aws', '--stack', 'ours', 'mailbox', 'restore', 'alice@ours.test', '--as-of', then])
+    assert.match(restored.stdout, /^MAILBOX +RESTORED +MADE\nINBOX +2 +no\n/)
+    await whole()
+    const { items } = await engine.blobs.list(`mail/${user?.account}/`)
+    assert.ok(items.some(({ key }) => key.endsWith('-pack')))
+    const rebuilt = await run(['--aws', '--stack', 'ours', 'rebuild', 'alice@ours.test', '--from-blobs', '--force', '--yes'])
+    assert.match(rebuilt.stdout, /^alice@ours\.test: 6 messages, made anew from blobs .*\n {2}INBOX: 6\n/)
+    await whole()
+    await engine.close()
   })
 
   it('say in a sentence what is not there', async () => {

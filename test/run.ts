@@ -77,7 +77,9 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-for (const name of ['functions', 'journey']) if ((wanted.length === 0 || wanted.includes(name)) && existsSync('/usr/bin/apt-get')) await run(['sh', `test/${name}/install.sh`], false)
+/** Who needs the programs that a script installs. */
+const installers = { functions: ['functions'], journey: ['journey', 'stacks'] }
+for (const [name, users] of Object.entries(installers)) if ((wanted.length === 0 || users.some((user) => wanted.includes(user))) && existsSync('/usr/bin/apt-get')) await run(['sh', `test/${name}/install.sh`], false)
 
 let [passed, failed, skipped] = [0, 0, 0]
 const summary: string[] = []

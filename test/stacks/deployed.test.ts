@@ -9,7 +9,7 @@ import { GetBucketVersioningCommand, GetPublicAccessBlockCommand } from '@aws-sd
 import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -27,7 +27,7 @@ import { FrontProcess } from '../containers/frontProcess.ts'
 import { Talk } from '../containers/talk.ts'
 import { startEmulator } from '../engine/aws/emulators.ts'
 import type { Emulator } from '../engine/aws/emulators.ts'
-import { eventually, freeOffset, password } from '../journey/harness.ts'
+import { Stage, eventually, freeOffset, message, missing, password, run, startPostfix } from '../journey/harness.ts'
 import { SmtpClient } from '../journey/smtpClient.ts'
 import { startSink } from './sink.ts'
 import type { Sink } from './sink.ts'
@@ -44,6 +44,8 @@ const ministack = await startEmulator('ministack', { PATH: path, TMPDIR: folder 
 const choices = ['domain=ours.test', 'events=yes', 'contact=owner@example.net', 'budgetDollars=0', 'smarthost=other', 'image=example.test/front:1', 'mail=accounts.scryptCost=10; inbound.checks=no; inbound.spam=no; outbound.allowLoopback=yes']
 
 const heard = 'heard-on-the-bus'
+
+const readdirIf = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : [])
 
 describe('deployed to an emulated account', { skip: typeof ministack === 'string' ? ministack : false }, () => {
   const { endpoint } = ministack as Emulator
@@ -222,6 +224,33 @@ describe('deployed to an emulated account', { skip: typeof ministack === 'string
     await pop.ask(`PASS ${password}`, /\+OK.*\r\n/)
     assert.match(await pop.ask('RETR 1', /\r\n\.\r\n/), /Subject: from outside/)
     pop.end()
+  })
+
+  it('Postfix and swaks bring mail in; Lambda delivers to Postfix, whose refusal comes back as a bounce', { skip: missing('postfix', 'swaks') }, async () => {
+    const stage = new Stage()
+    try {
+      const postfix = await startPostfix(stage, { address: '127.0.0.8', hostname: 'mail.remote.test', domain: 'remote.test', users: ['friend'], settings: { relayhost: `[127.0.0.1]:${offset + 25}` } })
+      await postfix.sendmail('friend@remote.test', ['alice@ours.test'], message({ from: 'friend@remote.test', to: 'alice@ours.test', subject: 'by Postfix' }))
+      await run('swaks', ['--server', '127.0.0.1', '--port', String(offset + 25), '--tls', '--from', 'friend@remote.test', '--to', 'alice@ours.test', '--header', 'Subject: by swaks'])
+      assert.match(await inbox('by Postfix'), /Received: from mail\.remote\.test /)
+      await inbox('by swaks')
+      await pennypost(['domain', 'set', 'ours.test', '--smarthost', '127.0.0.8:25', '--smarthost-tls', 'none'])
+      await submit('friend@remote.test', 'to Postfix')
+      const arrived = await eventually('the message in the Maildir', () => readdirIf(join(postfix.maildir('friend'), 'new')).map((file) => readFileSync(join(postfix.maildir('friend'), 'new', file), 'utf8'))[0], 60_000)
+      assert.match(arrived, /^DKIM-Signature: [^]*^Subject: to Postfix$/m)
+      await submit('nobody@remote.test', 'to nobody')
+      await eventually('a bounce', async () => /nobody@remote\.test[^]*550 5\.1\.1/.test(await inbox('Undeliverable: to nobody').catch(() => '')), 60_000)
+    } finally {
+      await stage.end()
+    }
+  })
+
+  it('whoever leaves takes everything along', async () => {
+    const to = join(folder, 'taken')
+    await pennypost(['mailbox', 'export', '--all', '--to', to])
+    const cur = join(to, 'alice@ours.test/INBOX/cur')
+    const subjects = readdirSync(cur).map((file) => /^Subject: (.*)$/m.exec(readFileSync(join(cur, file), 'utf8'))?.[1])
+    for (const subject of ['from outside', 'rings']) assert.ok(subjects.includes(subject), subjects.join(', '))
   })
 
   it('the same assembly deployed again changes nothing', async () => {

@@ -32,6 +32,11 @@ export class FlagSets {
     return ((this.#bits[id] ?? 0) & bits.seen) !== 0
   }
 
+  /** Whether messages count in the same way with either set. */
+  countAlike(a: number, b: number): boolean {
+    return this.#bits[a] === this.#bits[b]
+  }
+
   deleted(id: number): boolean {
     return ((this.#bits[id] ?? 0) & bits.deleted) !== 0
   }

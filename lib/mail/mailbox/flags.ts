@@ -41,16 +41,16 @@ function decide(draft: Draft, account: AccountMail, { mailboxId, uids, action, f
   if (action !== 'remove') demandKeywords(mailbox, flags, account.log.deps.settings)
   const steps = stepsOf(mailbox, uids, { action, flags }, mayChange)
   const tests = steps.map((step) => changeTest(step.action, step.flags))
-  const places: number[] = []
-  const changed: number[] = []
+  const verdicts: (boolean | undefined)[] = []
+  const changes = (set: number) => (verdicts[set] ??= tests.some((test) => test(state.flagSets.flags(set))))
   const failed: number[] = []
-  for (const place of mailbox.placesOf(uids)) {
-    if (mailbox.modSeqAt(place) > unchangedSince) failed.push(mailbox.uidAt(place))
-    else {
-      places.push(place)
-      if (tests.some((changes) => changes(mailbox.flagsAt(place)))) changed.push(mailbox.uidAt(place))
-    }
-  }
+  const places = mailbox.placesOf(uids).filter((place) => {
+    if (unchangedSince === Infinity || mailbox.modSeqAt(place) <= unchangedSince) return true
+    failed.push(mailbox.uidAt(place))
+    return false
+  })
+  const changed: number[] = []
+  for (const place of places) if (changes(mailbox.flagSetAt(place))) changed.push(mailbox.uidAt(place))
   if (changed.length === 0) return { changed, failed, modSeq: 0 }
   // Those that stay the same are named too: the fold leaves them alone, and one long run is shorter than many.
   const runs = demandFits(mailbox.runsOf(places))
@@ -70,18 +70,11 @@ function stepsOf(mailbox: MailboxState, uids: readonly number[], { action, flags
   return [remove, add].filter((step) => step.flags.length > 0)
 }
 
-/** Flag sets are shared lists, so each is looked at once. */
 function changeTest(action: FlagAction, flags: readonly string[]): (before: readonly string[]) => boolean {
-  const known = new Map<readonly string[], boolean>()
   const given = new Set(flags)
-  const test = (before: readonly string[]): boolean => {
+  return (before) => {
     if (action === 'add') return flags.some((flag) => !before.includes(flag))
     if (action === 'remove') return before.some((flag) => given.has(flag))
     return before.length !== given.size || before.some((flag) => !given.has(flag))
-  }
-  return (before) => {
-    let answer = known.get(before)
-    if (answer === undefined) known.set(before, (answer = test(before)))
-    return answer
   }
 }

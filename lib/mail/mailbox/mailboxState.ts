@@ -94,20 +94,25 @@ export class MailboxState {
   }
 
   flagsAt(index: number): readonly string[] {
-    return this.#sets.flags(this.messages.at(index, 'flags'))
+    return this.#sets.flags(this.messages.flagsAt(index))
+  }
+
+  /** The number of its flag set: equal for equal flags (flagSets.ts). */
+  flagSetAt(index: number): number {
+    return this.messages.flagsAt(index)
   }
 
   modSeqAt(index: number): number {
-    return this.messages.at(index, 'modSeq')
+    return this.messages.modSeqAt(index)
   }
 
   sizeAt(index: number): number {
-    return this.messages.at(index, 'sizeBytes')
+    return this.messages.sizeAt(index)
   }
 
   /** ms */
   internalDateAt(index: number): number {
-    return this.messages.at(index, 'internalDate')
+    return this.messages.internalDateAt(index)
   }
 
   /** When it came into this mailbox (RFC 8514), ms. */
@@ -129,15 +134,19 @@ export class MailboxState {
     return [...this.#keywords]
   }
 
-  /** UIDs of messages that came or changed after `modSeq`, ascending. */
-  changedSince(modSeq: number): number[] {
+  /** UIDs of messages that came or changed after `modSeq`, ascending; without those whose last change is among `except`. */
+  changedSince(modSeq: number, except?: ReadonlySet<number>): number[] {
     const uids: number[] = []
     if (this.highestModSeq <= modSeq) return uids
     for (const segment of this.messages.segments) {
       const { savedFacts } = segment
       if (savedFacts !== undefined && factOf(savedFacts, 'highestModSeq') <= modSeq) continue
       const { columns, count } = segment
-      for (let row = 0; row < count; row++) if ((columns.modSeq[row] ?? 0) > modSeq) uids.push(columns.uid[row] ?? 0)
+      const modSeqs = columns.modSeq
+      for (let row = 0; row < count; row++) {
+        const at = modSeqs[row] ?? 0
+        if (at > modSeq && except?.has(at) !== true) uids.push(columns.uid[row] ?? 0)
+      }
     }
     return uids
   }
@@ -262,6 +271,7 @@ export class MailboxState {
   }
 
   #countFlags(before: number, after: number): void {
+    if (this.#sets.countAlike(before, after)) return
     this.unseen += Number(this.#sets.seen(before)) - Number(this.#sets.seen(after))
     this.deletedCount += Number(this.#sets.deleted(after)) - Number(this.#sets.deleted(before))
   }

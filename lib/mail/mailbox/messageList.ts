@@ -112,6 +112,28 @@ export class MessageList {
     return this.#uids.subarray(0, this.#count)
   }
 
+  // Each word that is asked for all messages has a method of its own: through one for all, V8 takes several times as long.
+
+  flagsAt(index: number): number {
+    const near = this.#locate(index)
+    return this.segments[near]?.columns.flags[index - (this.#starts[near] ?? 0)] ?? 0
+  }
+
+  modSeqAt(index: number): number {
+    const near = this.#locate(index)
+    return this.segments[near]?.columns.modSeq[index - (this.#starts[near] ?? 0)] ?? 0
+  }
+
+  sizeAt(index: number): number {
+    const near = this.#locate(index)
+    return this.segments[near]?.columns.sizeBytes[index - (this.#starts[near] ?? 0)] ?? 0
+  }
+
+  internalDateAt(index: number): number {
+    const near = this.#locate(index)
+    return this.segments[near]?.columns.internalDate[index - (this.#starts[near] ?? 0)] ?? 0
+  }
+
   at(index: number, word: keyof typeof messageLayout): number {
     const near = this.#locate(index)
     return this.segments[near]?.columns[word][index - (this.#starts[near] ?? 0)] ?? 0

@@ -115,7 +115,7 @@ export class MailboxView {
 
   #changed(mailbox: MailboxState): number[] {
     const last = this.lastUid
-    return mailbox.changedSince(this.#toldChanges).filter((uid) => uid <= last && !this.#own.has(mailbox.modSeqAt(mailbox.indexOf(uid))) && this.sequenceNumberOf(uid) > 0)
+    return mailbox.changedSince(this.#toldChanges, this.#own).filter((uid) => uid <= last && this.sequenceNumberOf(uid) > 0)
   }
 
   #remove(mailbox: MailboxState): News {

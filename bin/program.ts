@@ -23,7 +23,7 @@ export function makeProgram(): Command {
     .hook('preAction', (root, command) => {
       for (const [name, value] of Object.entries(root.opts())) command.setOptionValue(name, value)
     })
-    // Also of the words below: usage mistakes end with exit code 2 (bin/pennypost.ts).
+    // Also of the words below: usage mistakes end with exit code 2 (bin/main.ts).
     .exitOverride()
     .showHelpAfterError('(add --help for what is possible)')
   addServeCommand(program)

@@ -26,7 +26,7 @@ export class Notifications {
   /** The client's own account first. */
   readonly #places: NotifiedPlace[] = []
   #server: NotifiedServer | undefined
-  #subscriptions: ReadonlySet<string> = new Set()
+  #subscriptions = new Set<string>()
   #watchedMail: AccountMail | undefined
   #unlistenSelected: (() => void) | undefined
   readonly #stops: (() => void)[] = []
@@ -144,13 +144,19 @@ export class Notifications {
 
   /** RFC 5465 §5.5: with attributes as LIST would tell them. */
   async #subscriptionNews(own: OwnChanges): Promise<string[]> {
-    const before = this.#subscriptions
-    const { places, nameEncoding, own: { state } } = this.#session
-    const turned = [...before, ...state.subscriptions].filter((name) => before.has(name) !== state.subscriptions.has(name))
-    if (turned.length === 0) return []
+    const { places, nameEncoding, input, own: { state } } = this.#session
+    const believed = new Set(this.#subscriptions)
+    own.turn(believed)
+    const turned = [...new Set([...believed, ...state.subscriptions])].filter((name) => believed.has(name) !== state.subscriptions.has(name))
+    const isChanged = turned.length > 0 || believed.size !== this.#subscriptions.size
     this.#subscriptions = new Set(state.subscriptions)
-    if (this.#groups.some(({ filter }) => filter === 'subscribed')) await this.#reachOthers()
-    const told = turned.filter((name) => this.#eventsOf(!places.isForeign(name), [name], before).has('SubscriptionChange') && own.subscription(name) !== state.subscriptions.has(name))
+    if (isChanged && this.#groups.some(({ filter }) => filter === 'subscribed')) await this.#reachOthers()
+    // Somebody has undone it already: told behind the answer to the command.
+    const undone = turned.filter((name) => own.subscription(name) !== undefined)
+    for (const name of undone) if (believed.has(name)) this.#subscriptions.add(name)
+    for (const name of undone) if (!believed.has(name)) this.#subscriptions.delete(name)
+    if (undone.length > 0) input.wake()
+    const told = turned.filter((name) => !undone.includes(name) && this.#eventsOf(!places.isForeign(name), [name], believed).has('SubscriptionChange'))
     if (told.length === 0) return []
     const all = await places.all((prefix) => told.some((name) => name.startsWith(prefix)))
     const tree = new Tree(all.flatMap((place) => places.visible(place)), state.subscriptions)

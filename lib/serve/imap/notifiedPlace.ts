@@ -23,6 +23,7 @@ interface Told {
   readonly uidNext: number
   readonly unseen: number
   readonly modSeq: number
+  readonly readable: boolean
   readonly annotations: AnnotationsSeen
 }
 
@@ -44,8 +45,8 @@ export function annotationsSeen(annotations: Annotations, user: string): Annotat
 
 /** Entries that were set, changed or taken away, other than by the client itself. */
 export function changedEntries(before: AnnotationsSeen, after: AnnotationsSeen, own: OwnChanges, mailbox: string): string[] {
-  const entries = new Set([...before.keys(), ...after.keys()])
-  return [...entries].filter((entry) => before.get(entry) !== after.get(entry) && !own.setTo(mailbox, entry, after.get(entry)?.value ?? null))
+  const entries = new Set([...before.keys(), ...after.keys(), ...own.entriesOf(mailbox)])
+  return [...entries].filter((entry) => !own.setTo(mailbox, entry, after.get(entry)?.value ?? null) && (before.get(entry) !== after.get(entry) || own.entriesOf(mailbox).includes(entry)))
 }
 
 const none: AnnotationsSeen = new Map()
@@ -58,7 +59,7 @@ export class NotifiedPlace {
   /** Names of one's own that nobody asked about cost nothing. */
   readonly #watchesNames: boolean
   #told = new Map<string, Told>()
-  #names: ReadonlyMap<string, NameSeen> = new Map()
+  #names = new Map<string, NameSeen>()
   #sequence = -1
 
   constructor(session: Session, place: Place, eventsOf: (...names: string[]) => ReadonlySet<NotifyEvent>, watchesNames: boolean) {
@@ -76,7 +77,7 @@ export class NotifiedPlace {
     if (!withStatus) return
     for (const found of this.#watchable()) {
       const events = this.#eventsOf(found.name)
-      if (events.has('MessageNew')) yield statusLine(this.#session, found, ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(events.has('FlagChange') ? (['UNSEEN'] as const) : []), ...this.#modSeqItem(events)])
+      if (events.has('MessageNew')) yield this.#fullStatus(found, events)
     }
   }
 
@@ -87,7 +88,8 @@ export class NotifiedPlace {
     const visible = this.#visible()
     const tree = this.#take(visible)
     if (tree !== undefined) yield* this.#nameNews(names, renamed(visible, told), tree, own)
-    for (const found of this.#watchable()) yield* this.#statusNews(found, told.get(found.mailbox.id))
+    const replaced = new Set([...told.values()].map(({ name }) => name))
+    for (const found of this.#watchable()) yield* this.#statusNews(found, told.get(found.mailbox.id), replaced)
     for (const found of visible) yield* this.#metadataNews(found, told.get(found.mailbox.id), own)
   }
 
@@ -112,7 +114,7 @@ export class NotifiedPlace {
   #take(visible: readonly FoundMailbox[]): Tree | undefined {
     const user = this.#session.loggedIn.account.id
     this.#sequence = this.place.mail.state.sequence
-    this.#told = new Map(visible.map(({ name, mailbox: { id, count, uidNext, unseen, highestModSeq, annotations } }) => [id, { name, count, uidNext, unseen, modSeq: highestModSeq, annotations: annotations.bytes === 0 ? none : annotationsSeen(annotations, user) }]))
+    this.#told = new Map(visible.map(({ name, rights, mailbox: { id, count, uidNext, unseen, highestModSeq, annotations } }) => [id, { name, count, uidNext, unseen, modSeq: highestModSeq, readable: rights.includes('r'), annotations: annotations.bytes === 0 ? none : annotationsSeen(annotations, user) }]))
     if (!this.#watchesNames) return undefined
     const tree = this.#tree()
     const names = tree.names.filter((name) => name.startsWith(this.place.prefix) && tree.stands(name))
@@ -137,18 +139,34 @@ export class NotifiedPlace {
       const is = after.get(name)
       const oldName = oldNames.get(name)
       const events = oldName === undefined ? this.#eventsOf(name) : this.#eventsOf(name, oldName)
-      const undone = own.names.has(name) && own.names.get(name) !== (is?.exists ?? false)
-      const isNew = oldName !== undefined || (was?.exists !== is?.exists || was?.children !== is?.children) && !(left.has(name) && is === undefined)
+      if (this.#isUndone(name, is, own)) continue
       const access = was !== undefined && is !== undefined && was.noAccess !== is.noAccess
-      if (undone || (access && !own.explains(name)) || (isNew && !own.explains(name))) if (events.has('MailboxName') || access) yield this.#listLine(tree, name, oldName)
+      const change = { oldName, sameExistence: (was?.exists ?? false) === (is?.exists ?? false), sameChildren: (was?.children ?? false) === (is?.children ?? false) }
+      const isNew = oldName !== undefined || access || (!change.sameExistence || !change.sameChildren) && !(left.has(name) && is === undefined)
+      if (isNew && !own.explains(name, change) && (events.has('MailboxName') || access)) yield this.#listLine(tree, name, oldName)
     }
   }
 
-  /** RFC 5465 §5.1 to §5.3. */
-  *#statusNews(found: FoundMailbox, told: Told | undefined): Generator<string> {
+  /** Somebody has undone it already: the client is told behind the answer to its command, from which it takes what it did as done. */
+  #isUndone(name: string, is: NameSeen | undefined, own: OwnChanges): boolean {
+    const done = own.names.get(name)
+    if (done === undefined || done === (is?.exists ?? false)) return false
+    this.#names.set(name, { exists: done, children: is?.children ?? false, noAccess: false })
+    this.#sequence = -1
+    this.#session.input.wake()
+    return true
+  }
+
+  /** RFC 5465 §5.1 to §5.3; `known` are the names of mailboxes that the client knew of. */
+  *#statusNews(found: FoundMailbox, told: Told | undefined, known: ReadonlySet<string>): Generator<string> {
     const { mailbox, name } = found
-    if (told === undefined || mailbox.highestModSeq === told.modSeq) return
     const events = this.#eventsOf(name)
+    if (told?.readable !== true) {
+      // New to the client, or in the place of one that it knew: it has none yet of what it would compare with.
+      if (events.has('MessageNew') && (mailbox.uidNext > 1 || known.has(name))) yield this.#fullStatus(found, events)
+      return
+    }
+    if (mailbox.highestModSeq === told.modSeq) return
     const messages = events.has('MessageNew') && (mailbox.uidNext !== told.uidNext || mailbox.count !== told.count)
     const flags = events.has('FlagChange') && mailbox.changedSince(told.modSeq).some((uid) => uid < told.uidNext)
     if (!messages && !flags) return
@@ -158,6 +176,11 @@ export class NotifiedPlace {
       ...(events.has('FlagChange') && mailbox.unseen !== told.unseen ? (['UNSEEN'] as const) : []),
       ...this.#modSeqItem(events),
     ])
+  }
+
+  /** RFC 5465 §3.1 */
+  #fullStatus(found: FoundMailbox, events: ReadonlySet<NotifyEvent>): string {
+    return statusLine(this.#session, found, ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(events.has('FlagChange') ? (['UNSEEN'] as const) : []), ...this.#modSeqItem(events)])
   }
 
   /** RFC 5465 §5.6: the names of the entries, which the client may then ask for. */

@@ -29,8 +29,7 @@ export async function rename({ session, lexer }: Command): Promise<Answer> {
 
 /** RFC 5465 §5: what the client need not be told. Subscriptions go with the mailboxes. */
 function noteCaused({ notify, own }: Session, from: string, { place, inner }: PlacedName, subscribed: ReadonlySet<string>): void {
-  notify?.caused.mailbox(from, from === 'INBOX')
-  notify?.caused.mailbox(place.prefix + inner, true)
+  notify?.caused.renamed(from, place.prefix + inner)
   const { subscriptions } = own.state
   for (const name of [...subscribed, ...subscriptions]) if (subscribed.has(name) !== subscriptions.has(name)) notify?.caused.subscribed(name, subscriptions.has(name))
 }

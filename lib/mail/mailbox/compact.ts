@@ -24,7 +24,7 @@
 import { Packr } from 'msgpackr'
 import type { MailDeps } from './accountLog.ts'
 import { cloneState } from './cloneState.ts'
-import { firstDifference } from './describe.ts'
+import { firstDifferenceInTurns } from './describe.ts'
 import { encodeEntry, entryLimitBytes, standingFor } from './entry.ts'
 import type { Entry } from './entry.ts'
 import { loadAccount, onlyReading } from './load.ts'
@@ -158,7 +158,7 @@ async function demandSame({ accountId, log }: AccountMail, base: AccountState, s
   }
   if (waiting !== undefined && settling.at < waiting.entry.at) apply(waiting.sequence, waiting.entry)
   apply(last, settling)
-  const difference = firstDifference(state, base)
+  const difference = await firstDifferenceInTurns(state, base)
   if (difference !== undefined) throw new Error(`compaction of account ${accountId} up to entry ${last} would turn "${difference[0]}" into "${difference[1]}"`)
 }
 

@@ -1,4 +1,5 @@
 /** The whole of a state as text, so that two states can be compared and their difference be read. */
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Annotation } from './annotations.ts'
 import type { MailboxState } from './mailboxState.ts'
 import type { AccountState } from './state.ts'
@@ -35,14 +36,38 @@ function messageLine(mailbox: MailboxState, place: number): string {
   return `${mailbox.name} ${mailbox.uidAt(place)}: ${mailbox.emailIdAt(place)} (${flags}) modseq ${mailbox.modSeqAt(place)}, ${mailbox.sizeAt(place)} octets, ${mailbox.internalDateAt(place)}, saved ${mailbox.savedAt(place)}`
 }
 
+type Difference = readonly [one: string, other: string] | undefined
+
 /** Where two states differ first: what the one says and the other; undefined when they are equal. */
-export function firstDifference(one: AccountState, other: AccountState): readonly [one: string, other: string] | undefined {
+export function firstDifference(one: AccountState, other: AccountState): Difference {
+  const steps = compare(one, other)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** The same beside other work: a million messages take seconds. */
+export async function firstDifferenceInTurns(one: AccountState, other: AccountState): Promise<Difference> {
+  const steps = compare(one, other)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await turn()
+  }
+}
+
+/** Lines compared before others get their turn. */
+const linesInARow = 2000
+
+function* compare(one: AccountState, other: AccountState): Generator<undefined, Difference> {
   const left = stateLines(one)
   const right = stateLines(other)
-  for (;;) {
+  for (let lines = 1; ; lines++) {
     const a = left.next()
     const b = right.next()
     if (a.done === true && b.done === true) return undefined
     if (a.value !== b.value) return [a.value ?? 'nothing more', b.value ?? 'nothing more']
+    if (lines % linesInARow === 0) yield
   }
 }

@@ -2,6 +2,7 @@
 # Installs the real clients and peers that the journey tests use. Only as root on Debian, and only what is missing;
 # elsewhere it changes nothing and the journeys that miss a program skip with that reason.
 set -eu
+# Thunderbird is the largest by far: 90 MB to fetch, half a minute; it needs no X server.
 packages="swaks libnet-ssleay-perl curl postfix isync fetchmail mutt dnsmasq-base offlineimap3 imapfilter getmail6 neomutt alpine aerc tmux thunderbird"
 [ "$(id -u)" = 0 ] || { echo "journey programs: not root, so nothing is installed"; exit 0; }
 command -v apt-get >/dev/null 2>&1 || { echo "journey programs: no apt-get here, so nothing is installed"; exit 0; }

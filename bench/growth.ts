@@ -20,6 +20,7 @@ import type { MailDeps } from '#lib/mail/mailbox/accountLog.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { loadAccount } from '#lib/mail/mailbox/load.ts'
 import { MailStore } from '#lib/mail/mailbox/store.ts'
+import { forgetIndexes } from '#lib/mail/mailbox/textIndex/forget.ts'
 import { openPlace } from '../bin/place.ts'
 import { systemClock } from '#lib/base/clock.ts'
 import { BenchClient } from './imapClient.ts'
@@ -71,6 +72,7 @@ async function measureRooms(data: string): Promise<RoomFigures> {
   const deps: MailDeps = { ...place.engine, clock: systemClock, log: place.log, settings: { ...place.config.mailbox, snapshotEntries: 0 } }
   try {
     const id = (await place.directory.accountByLogin(`anna@${domain}`))?.id ?? ''
+    await forgetIndexes(deps, id)
     const { state, snapshots } = await loadAccount(deps, id)
     await snapshots.write(state)
     const open = async () => {
@@ -165,7 +167,7 @@ function tableOf({ sizes }: Results): string {
 
 const countText = (value: number) => value.toLocaleString('en-US')
 const timeText = (ms: number) => (ms >= 1000 ? `${trim(ms / 1000)} s` : ms >= 1 ? `${trim(ms)} ms` : `${trim(ms * 1000)} µs`)
-const memoryText = (mib: number) => (mib >= 1 ? `${trim(mib)} MiB` : `${trim(mib * 1024)} KiB`)
+const memoryText = (mib: number) => (mib >= 10 ? `${Math.round(mib)} MiB` : mib >= 1 ? `${trim(mib)} MiB` : `${trim(mib * 1024)} KiB`)
 
 function trim(value: number): string {
   return String(Number(value.toPrecision(2)))

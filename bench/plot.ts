@@ -22,10 +22,11 @@ export interface Plot {
   readonly goal?: { readonly y: number; readonly name: string }
 }
 
-const width = 880
 const height = 500
-const frame = { left: 82, right: 212, top: 78, bottom: 64 }
-const inner = { width: width - frame.left - frame.right, height: height - frame.top - frame.bottom }
+const frame = { left: 102, top: 78, bottom: 64 }
+const inner = { width: 590, height: height - frame.top - frame.bottom }
+/** Room for a letter of a label, wide enough for most fonts. */
+const letterWidth = 8
 /** Told apart by those who do not see all colours (Okabe and Ito), lighter on dark ground. */
 const colours: readonly (readonly [light: string, dark: string])[] = [
   ['#0072b2', '#56b4e9'], ['#d55e00', '#ff8f4c'], ['#009e73', '#3ddbb0'], ['#b0579a', '#e59fd0'], ['#8a6d00', '#f0d442'], ['#555555', '#bbbbbb'],
@@ -40,6 +41,7 @@ export function drawPlot(plot: Plot): string {
   const yAxis = { low: Math.floor(Math.log10(Math.min(...ys)) * 2) / 2, high: Math.ceil(Math.log10(Math.max(...ys)) * 2) / 2 }
   const x = (value: number) => frame.left + ((Math.log10(value) - xAxis.low) / (xAxis.high - xAxis.low)) * inner.width
   const y = (value: number) => frame.top + inner.height - ((Math.log10(value) - yAxis.low) / (yAxis.high - yAxis.low)) * inner.height
+  const width = frame.left + inner.width + 32 + letterWidth * Math.max(...plot.series.map(({ name }) => name.length))
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">`,
     `<title id="title">${escape(plot.title)}</title><desc id="desc">${escape(describe(plot))}</desc>`,
@@ -49,7 +51,7 @@ export function drawPlot(plot: Plot): string {
     ...yTicks(yAxis).map(({ value, major }) => `<line class="${major ? 'grid' : 'fine'}" x1="${frame.left}" x2="${frame.left + inner.width}" y1="${at(y(value))}" y2="${at(y(value))}"/>${major ? `<text class="tick" x="${frame.left - 10}" y="${at(y(value) + 4)}" text-anchor="end">${escape(plot.yText(value))}</text>` : ''}`),
     ...[...new Set(xs)].map((value) => `<line class="grid" x1="${at(x(value))}" x2="${at(x(value))}" y1="${frame.top}" y2="${frame.top + inner.height}"/><text class="tick" x="${at(x(value))}" y="${frame.top + inner.height + 21}" text-anchor="middle">${escape(plot.xText(value))}</text>`),
     `<text class="axis" x="${frame.left + inner.width / 2}" y="${height - 16}" text-anchor="middle">${escape(plot.xLabel)}</text>`,
-    `<text class="axis" transform="translate(22 ${frame.top + inner.height / 2}) rotate(-90)" text-anchor="middle">${escape(plot.yLabel)}</text>`,
+    `<text class="axis" transform="translate(24 ${frame.top + inner.height / 2}) rotate(-90)" text-anchor="middle">${escape(plot.yLabel)}</text>`,
     ...(plot.goal === undefined ? [] : [`<line class="goal" x1="${frame.left}" x2="${frame.left + inner.width}" y1="${at(y(plot.goal.y))}" y2="${at(y(plot.goal.y))}"/><text class="goalText" x="${frame.left + 8}" y="${at(y(plot.goal.y) - 7)}">${escape(plot.goal.name)}</text>`]),
     ...plot.series.map((one, index) => drawSeries(one, index, x, y)),
     ...labels(plot.series, y),

@@ -135,6 +135,13 @@ function returnsOrRefuses(parse: () => unknown): void {
   }
 }
 
+test('what once was taken amiss is not any more', () => {
+  returnsOrRefuses(() => parsers['SETACL']?.(' INBOX bob lr\x7f', 'utf8'))
+  parsers['FETCH']?.(' 1 PREVIEW (CHANGEDSINCE 5)', 'utf8')
+  parsers['FETCH']?.(' 1 PREVIEW (LAZY) (PARTIAL -1:-3)', 'utf8')
+  assert.throws(() => parsers['SEARCH']?.(' SUBJECT "\xe4"', 'utf8'), ImapRefusal)
+})
+
 /** The bounded run is of seconds; PENNYPOST_TEST_EXECUTIONS=10000000 makes it a long one, from PENNYPOST_TEST_SEED on. */
 const executions = Number(process.env['PENNYPOST_TEST_EXECUTIONS'] ?? 60_000)
 const grammarSeed = Number(process.env['PENNYPOST_TEST_SEED'] ?? seed)

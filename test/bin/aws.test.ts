@@ -22,6 +22,7 @@ import type { Account } from '../engine/aws/account.ts'
 import { startEmulator } from '../engine/aws/emulators.ts'
 import type { Emulator } from '../engine/aws/emulators.ts'
 import { environmentOf, forget, receive } from '../functions/mailAccount.ts'
+import { startRecorder } from '../functions/recorder.ts'
 import { Program } from './program.ts'
 
 const moto = await startEmulator('moto')
@@ -123,8 +124,14 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
     await store.close()
     await engine.close()
     const to = join(program.data, 'taken')
-    const ran = await run(['--aws', '--stack', 'ours', 'mailbox', 'export', '--all', '--to', to, '--format', 'mbox'])
+    const recorder = await startRecorder(endpoint)
+    const ran = await program.run(['--aws', '--stack', 'ours', 'mailbox', 'export', '--all', '--to', to, '--format', 'mbox'], { env: { ...env, AWS_ENDPOINT_URL: recorder.endpoint } })
+    await recorder.close()
     assert.deepEqual([ran.code, ran.stderr], [0, ''])
+    // As docs/aws.md says; moto knows nothing of rights.
+    const asked = recorder.asked().filter(({ resource }) => !resource.startsWith('2015-03-31')).map(({ action }) => action)
+    assert.deepEqual([...new Set(asked)].sort().filter((action) => !['dynamodb:GetItem', 'dynamodb:Query', 's3:GetObject', 's3:ListBucket'].includes(action)), [])
+    assert.ok(asked.includes('dynamodb:Query') && asked.includes('s3:GetObject'), asked.join(' '))
     assert.deepEqual([...readFileSync(join(to, 'alice@ours.test/INBOX.mbox'), 'utf8').matchAll(/^Subject: (.*)$/gm)].map(([, subject]) => subject), ['one', 'two'])
   })
 
@@ -138,6 +145,8 @@ describe('the commands on a deployment in AWS', { skip: typeof moto === 'string'
     await Promise.all([1, 2, 3, 4].map((n) => appendMessage(alice, { mailboxId: inbox, flags: [], content: Buffer.from(`Subject: packed ${n}\r\n\r\n`), crlf: true })))
     for (let n = 0; n < 6; n++) await changeFlags(alice, { mailboxId: inbox, uids: [1], action: n % 2 === 0 ? 'add' : 'remove', flags: ['\\Flagged'] })
     const then = new Date().toISOString()
+    // What follows is later than that, and not within the same millisecond.
+    await systemClock.sleep(2)
     await expungeMessages(alice, { mailboxId: inbox, uids: [2, 4], regardless: true })
     assert.equal(await compactAccount(alice, { least: 2 }), 5)
     await store.close()

@@ -42,6 +42,8 @@ const firstHeldMs = 50
 /** The weight of the last one in the average. */
 const newestWeight = 0.2
 const leastAwayMs = 100
+/** Those sent away come back at least so close behind each other: a slow spell must not be paid for when it is long over. */
+const mostApartMs = 20
 const mostAwayMs = 60_000
 
 /** Unreachable addresses remembered; beyond it the oldest is forgotten. */
@@ -97,7 +99,7 @@ export class ConnectionPool {
     const now = this.#clock.now()
     const state = this.#destinations.get(key)
     if (state === undefined || this.closed) return now
-    const eachMs = state.heldMs / this.#settings.connectionsPerDestination
+    const eachMs = Math.min(state.heldMs / this.#settings.connectionsPerDestination, mostApartMs)
     state.bookedUntil = Math.max(state.bookedUntil, now + state.waiting.length * eachMs) + eachMs
     return now + Math.round(Math.min(Math.max(state.bookedUntil - now, leastAwayMs), mostAwayMs))
   }

@@ -139,15 +139,17 @@ async function append(ground: Ground, count: number, together: number): Promise<
 async function resync(ground: Ground, changes: number, words: string): Promise<void> {
   const { target, user, mailbox } = ground
   const other = await logIn(target, user)
-  const { lines } = await other.command(`STATUS ${mailbox} (UIDVALIDITY HIGHESTMODSEQ MESSAGES)`, 'STATUS')
-  const [validity, modSeq, exists] = ['UIDVALIDITY', 'HIGHESTMODSEQ', 'MESSAGES'].map((word) => Number(new RegExp(`${word} (\\d+)`).exec(lines[0] ?? '')?.[1]))
   await other.command(`SELECT ${mailbox}`)
-  const count = Math.min(changes, Math.floor((exists ?? 0) / 2))
-  // A flag that nothing else changes here, or some would have it already.
-  const flag = changes === 1 ? '\\Draft' : '\\Flagged'
   // Every second message, so that they are no run.
+  const count = Math.min(changes, Math.floor((await countOf(other, mailbox)) / 2))
   const set = Array.from({ length: count }, (_, index) => index * 2 + 1)
-  for (let at = 0; at < count; at += 500) await other.command(`STORE ${set.slice(at, at + 500).join(',')} ${ground.run % 2 === 0 ? '+' : '-'}FLAGS.SILENT (${flag})`)
+  const store = async (action: '+' | '-') => {
+    for (let at = 0; at < count; at += 500) await other.command(`STORE ${set.slice(at, at + 500).join(',')} ${action}FLAGS.SILENT (\\Draft)`)
+  }
+  await store('-')
+  const { lines } = await other.command(`STATUS ${mailbox} (UIDVALIDITY HIGHESTMODSEQ)`, 'STATUS')
+  const [validity, modSeq] = ['UIDVALIDITY', 'HIGHESTMODSEQ'].map((word) => Number(new RegExp(`${word} (\\d+)`).exec(lines[0] ?? '')?.[1]))
+  await store('+')
   await other.end()
   const client = await logIn(target, user)
   await client.command('ENABLE QRESYNC')

@@ -8,12 +8,14 @@ const cost = async (...words: string[]): Promise<string> => (await run(process.e
 
 describe('pennypost cost', () => {
   it('gives a month as JSON, needs no account and no data directory', async () => {
-    const bill = JSON.parse(await cost('--received', '1000000', '--sent', '50000', '--size', '10000', '--mailboxes', '50', '--stored-gb', '100', '--mode', 'ha', '--json')) as Record<string, unknown> & { items: { item: string; dollars: number }[]; others: { name: string; dollars: number }[] }
+    const bill = JSON.parse(await cost('--received', '1000000', '--sent', '50000', '--size', '10000', '--mailboxes', '50', '--stored-gb', '100', '--mode', 'ha', '--json')) as Record<string, unknown> & { items: { item: string; dollars: number; source: string }[]; others: { name: string; dollars: number; source: string }[] }
     assert.ok(Number(bill['receivedPer1000Cents']) > 0.5 && Number(bill['receivedPer1000Cents']) < 1)
     assert.ok(Number(bill['sentPer1000Cents']) > 0.5 && Number(bill['sentPer1000Cents']) < 1.5)
     assert.ok(Number(bill['idlePerMonthDollars']) > 30 && Number(bill['totalDollars']) > Number(bill['idlePerMonthDollars']))
     assert.ok(bill.items.length > 10)
     assert.equal(bill.others.find(({ name }) => name === 'Amazon WorkMail')?.dollars, 200)
+    for (const other of [/WorkMail/, /Google Workspace/, /SES/, /rented machine/]) assert.ok(bill.others.some(({ name, dollars, source }) => other.test(name) && dollars > 0 && source.startsWith('https://')), other.source)
+    for (const { source } of bill.items) assert.match(source, /^https:\/\//)
   })
 
   it('shows people each item, what others ask, and the sources', async () => {

@@ -67,6 +67,7 @@ export function monthlyBill(question: BillQuestion): Bill {
     ...countedItems('receiving', receiving, received),
     ...countedItems('sending', sending, sent),
     { item: 'a client of every mailbox that waits for mail, day and night', quantity: String(mailboxes), dollars: dollarsOf(waiting) * mailboxes, source: prices.readUnits.source },
+    ...(mailboxes > 0 ? [listeningItem(mode)] : []),
     ...storageItems(question),
     logItem(received + sent),
     trafficItem(((received + sent) * sizeBytes) / gigabyte),
@@ -97,6 +98,12 @@ function frontItems(mode: BillQuestion['mode']): BillItem[] {
   const address = (item: string, count: number): BillItem => ({ item, quantity: String(count), dollars: 3.65 * count, source: vpc })
   if (mode === 'lean') return [task, address('its public IPv4 address', 1)]
   return [task, { ...task, item: 'a second one on Spot', dollars: 7.21 * 0.3 }, address('public IPv4 addresses of tasks', 2), address('public IPv4 addresses of the load balancer', 2), { item: 'network load balancer', quantity: '1', dollars: 16.43, source: loadBalancer }]
+}
+
+/** A task has a queue of its own for bells and looks into it while anybody waits there. */
+function listeningItem(mode: BillQuestion['mode']): BillItem {
+  const looks = addCounts(noCounts, countsOf('listenTaskHour'), hoursOfMonth * (mode === 'lean' ? 1 : 2))
+  return { item: 'looks of the front for what to tell those who wait', quantity: String(looks.queueChunks), dollars: dollarsOf(looks), source: prices.queueChunks.source }
 }
 
 function countedItems(doing: string, counts: Counts, times: number): BillItem[] {

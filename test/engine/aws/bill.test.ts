@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { alarms, monthlyBill } from '#lib/engine/aws/bill.ts'
 import type { BillQuestion } from '#lib/engine/aws/bill.ts'
+import { addCounts, dollarsOf, noCounts } from '#lib/engine/aws/prices.ts'
+import type { Counts } from '#lib/engine/aws/prices.ts'
 
 const question: BillQuestion = { received: 10_000, sent: 1000, sizeBytes: 10_000, mailboxes: 10, storedGb: 10, mode: 'lean' }
 const dollarsOf = (change: Partial<BillQuestion>): number => monthlyBill({ ...question, ...change }).totalDollars
@@ -12,6 +14,15 @@ describe('A bill of AWS', () => {
     const { items, totalDollars } = monthlyBill(question)
     assert.ok(Math.abs(items.reduce((sum, { dollars }) => sum + dollars, 0) - totalDollars) < 0.01)
     assert.ok(items.every(({ source, dollars }) => source.startsWith('https://') && dollars >= 0))
+  })
+
+  it('takes what a message costs from the file that the metered tests write, and nothing of it is typed in', () => {
+    const measured = JSON.parse(readFileSync(new URL('../../../lib/engine/aws/measured.json', import.meta.url), 'utf8')) as Record<string, Partial<Counts>>
+    const centsOf = (name: string): string => (dollarsOf(addCounts(noCounts, measured[name] ?? assert.fail(name))) * 100_000).toFixed(3)
+    const small = monthlyBill(question)
+    assert.equal(small.receivedPer1000Cents.toFixed(3), centsOf('inbound10k'))
+    assert.equal(small.sentPer1000Cents.toFixed(3), centsOf('outbound10k'))
+    assert.equal(monthlyBill({ ...question, sizeBytes: 75_000 }).receivedPer1000Cents.toFixed(3), centsOf('inbound75k'))
   })
 
   it('keeps the budgets of received and sent mail', () => {

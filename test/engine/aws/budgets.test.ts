@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { systemClock } from '#lib/base/clock.ts'
+import { defaultConfig } from '#lib/config.ts'
 import { addCounts, countedThings, dollarsOf, noCounts } from '#lib/engine/aws/prices.ts'
 import type { Counts } from '#lib/engine/aws/prices.ts'
 import type { Account } from '#lib/mail/accounts/account.ts'
@@ -21,7 +22,9 @@ import { newQueueId } from '#lib/mail/transit/queueId.ts'
 import { startObedientServer } from '#test/mail/outbound/obedientServer.ts'
 import { zone } from '#test/mail/outbound/zone.ts'
 import { until } from '../contract/setup.ts'
+import { makeAccount } from './account.ts'
 import { startEmulator } from './emulators.ts'
+import { injectFaults } from './faults.ts'
 import { oneChunk, openMeteredMail, sampleMessage, transactionMs, turnedAwayMs } from './meteredMail.ts'
 import type { MeteredMail } from './meteredMail.ts'
 import { keepMeasured } from './measured.ts'
@@ -312,6 +315,26 @@ describe('What waiting costs', { skip: typeof emulator === 'string' && emulator 
     const counts = addCounts(addCounts(noCounts, { writeUnits: registration.writeUnits }, 2), look, 60)
     t.diagnostic(shown(counts))
     await keepMeasured('listenHour', counts)
+  })
+
+  it('an hour of a front task where clients wait: its looks into its own queue, one after another, each as long as SQS lets it wait', async (t) => {
+    assert.ok(typeof emulator !== 'string')
+    const own = await makeAccount(emulator.endpoint)
+    const clients = own.makeClients()
+    const faults = injectFaults(clients.sqs)
+    const waits: unknown[] = []
+    faults.plan = (operation, input) => void (operation === 'ReceiveMessage' && waits.push(input['WaitTimeSeconds']))
+    const engine = await own.open({ clients, settings: defaultConfig().aws })
+    const stops = ['anna', 'bert'].map((name) => engine.bell.listen(name, () => undefined))
+    await until('it looks', () => waits.length > 0)
+    await systemClock.sleep(300)
+    // One look for all who wait, and the next one when it is over.
+    assert.deepEqual(waits, [20])
+    stops.forEach((stop) => stop())
+    await engine.close()
+    const counts = addCounts(noCounts, { queueChunks: 3600 / Number(waits[0]) })
+    t.diagnostic(`${dollarsOf(counts).toFixed(6)} dollars an hour`)
+    await keepMeasured('listenTaskHour', counts)
   })
 })
 

@@ -6,10 +6,13 @@ import { checkAccount } from '#lib/mail/mailbox/check.ts'
 import { cloneState } from '#lib/mail/mailbox/cloneState.ts'
 import { compactAccount } from '#lib/mail/mailbox/compact.ts'
 import type { Change, Entry } from '#lib/mail/mailbox/entry.ts'
+import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { loadAccount } from '#lib/mail/mailbox/load.ts'
-import { compactedSort, entryKey, partitionOf } from '#lib/mail/mailbox/logKeys.ts'
+import { compactedSort, entryKey, partitionOf, snapshotSort } from '#lib/mail/mailbox/logKeys.ts'
+import { moveMessages } from '#lib/mail/mailbox/move.ts'
 import { isFlagsOnly, marking, settleChange } from '#lib/mail/mailbox/settle.ts'
+import { snapshotSequence } from '#lib/mail/mailbox/snapshotKeeper.ts'
 import { AccountState, applyEntry } from '#lib/mail/mailbox/state.ts'
 import type { AccountMail } from '#lib/mail/mailbox/store.ts'
 import { sweepDue } from '#lib/mail/mailbox/sweeper.ts'
@@ -265,6 +268,59 @@ test('an entry whose clock was ahead stays, for the time of the log is the lates
   const rows = await rowsOf(setting)
   assert.deepEqual(describeState(fold(rows)), wanted)
   await wholeAccount(setting)
+})
+
+test('keywords of messages that are gone stay known to their mailboxes, and those that only a part of a log gave do not', async () => {
+  const { setting, account } = await flagged(0)
+  const [inbox, archive] = [inboxOf(account.state).id, account.state.mailbox('Archive')?.id ?? '']
+  const flags = (uid: number, action: 'add' | 'remove', mailboxId = inbox, keyword = 'Work') => changeFlags(account, { mailboxId, uids: [uid], action, flags: [keyword] })
+  await flags(1, 'add')
+  await expungeMessages(account, { mailboxId: inbox, uids: [1], regardless: true })
+  await fileText(account)
+  await flags(2, 'add')
+  await flags(2, 'remove')
+  await moveMessages(account, { from: inbox, to: archive, uids: [2] })
+  await flags(1, 'add', archive, 'Other')
+  await flags(1, 'remove', archive, 'Other')
+  const early = await rowsOf(setting)
+  await flags(1, 'add', archive)
+  const last = await rowsOf(setting)
+  const settled = settleChange(fold(early), early.reduce((marked, { sequence, entry }) => (applyEntry(marked, sequence, marking(entry)), marked), new AccountState()), 1)
+  // Each single change may be there or not.
+  const places = early.filter(({ entry }) => isFlagsOnly(entry)).map(({ sequence }) => sequence)
+  const end = places.at(-1)
+  for (let kept = 0; kept < 1 << places.length; kept++) {
+    const read = new AccountState()
+    for (const { sequence, entry } of last) {
+      const at = places.indexOf(sequence)
+      if (at >= 0 && sequence !== end && ((kept >> at) & 1) === 0) continue
+      applyEntry(read, sequence, { ...entry, first: read.sequence + 1, ...(sequence === end ? { changes: [settled] } : {}) })
+    }
+    assert.deepEqual(describeState(read), describeState(fold(last)), `kept ${kept.toString(2)}`)
+  }
+})
+
+test('before anything is taken out there is a snapshot of the end of the stretch or later', async () => {
+  for (const first of ['none', 'old']) {
+    const setting = makeSetting()
+    const { account } = await flagged(200, setting)
+    if (first === 'old') {
+      const { state, snapshots } = await loadAccount(setting.deps, 'anna')
+      await snapshots.write(state)
+    }
+    for (let n = 0; n < 100; n++) await changeFlags(account, { mailboxId: inboxOf(account.state).id, uids: [1], action: n % 2 === 0 ? 'add' : 'remove', flags: ['later'] })
+    setting.clock.time += 31 * day
+    await fileText(account)
+    let sequence = 0
+    setting.engine.before = async (call) => {
+      const rows = setting.engine.rows.get(partitionOf('anna'))
+      const pointer = rows?.get(snapshotSort)
+      if (call === 'commit' && pointer !== undefined) sequence = Math.max(sequence, snapshotSequence(pointer))
+      if ((rows?.size ?? 0) < 300) assert.ok(sequence >= 302, `${first}: ${sequence}`)
+    }
+    assert.equal(await compactAccount(account), 299)
+    assert.ok(sequence >= 302, `${first}: ${sequence}`)
+  }
 })
 
 test('two processes that compact one account at once, while it changes, agree', async () => {

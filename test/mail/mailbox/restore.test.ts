@@ -158,6 +158,15 @@ test('what does not fit into the quota is refused whole', async () => {
   assert.deepEqual(describeState(account.state), state)
 })
 
+test('what was planned while there was time is not taken back when a sweep may be on its way', async () => {
+  const { setting, account, then } = await five()
+  await remove(account, [1, 2])
+  const { messages } = await plan(setting, account, then)
+  setting.clock.time += 30 * day - hour
+  assert.deepEqual(await restoreMessages(account, messages), { mailboxes: new Map(), created: [] })
+  assert.equal(inboxOf(account.state).count, 3)
+})
+
 test('two processes that restore at once, while a third sweeps, bring each message back once', async () => {
   const { setting, account, then } = await five()
   await remove(account, [1, 2, 3, 4])

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { alarms, monthlyBill } from '#lib/engine/aws/bill.ts'
 import type { BillQuestion } from '#lib/engine/aws/bill.ts'
-import { addCounts, dollarsOf, noCounts } from '#lib/engine/aws/prices.ts'
+import { addCounts, dollarsOf as priceOf, noCounts } from '#lib/engine/aws/prices.ts'
 import type { Counts } from '#lib/engine/aws/prices.ts'
 
 const question: BillQuestion = { received: 10_000, sent: 1000, sizeBytes: 10_000, mailboxes: 10, storedGb: 10, mode: 'lean' }
@@ -18,7 +18,7 @@ describe('A bill of AWS', () => {
 
   it('takes what a message costs from the file that the metered tests write, and nothing of it is typed in', () => {
     const measured = JSON.parse(readFileSync(new URL('../../../lib/engine/aws/measured.json', import.meta.url), 'utf8')) as Record<string, Partial<Counts>>
-    const centsOf = (name: string): string => (dollarsOf(addCounts(noCounts, measured[name] ?? assert.fail(name))) * 100_000).toFixed(3)
+    const centsOf = (name: string): string => (priceOf(addCounts(noCounts, measured[name] ?? assert.fail(name))) * 100_000).toFixed(3)
     const small = monthlyBill(question)
     assert.equal(small.receivedPer1000Cents.toFixed(3), centsOf('inbound10k'))
     assert.equal(small.sentPer1000Cents.toFixed(3), centsOf('outbound10k'))

@@ -3,12 +3,14 @@
  * message with a link to its body out.
  *
  * Invariants: the link is made for each message, and is good for an hour at most; nothing but the message it was made for can
- * be read with it; a failed call is tried again by Lambda, with the same event id.
+ * be read with it: where several lie in one object, the link demands the range; a failed call is tried again by Lambda, with
+ * the same event id.
  */
 import { zstdDecompressSync } from 'node:zlib'
 import { makeLink } from '#lib/engine/aws/presign.ts'
 import type { Environment } from '#lib/engine/aws/environment.ts'
 import type { EventOf } from '#lib/formats/events/event.ts'
+import { isPackKey } from '#lib/mail/mailbox/logKeys.ts'
 import { demandVariable, readCredentials } from './environment.ts'
 
 export type ReceivedEvent = EventOf<'received'>
@@ -17,7 +19,7 @@ type Content = ReceivedEvent['detail']['message']['content']
 /** Where a message can be read without credentials. */
 export interface MailLink {
   readonly url: string
-  /** To be sent along with GET. */
+  /** To be sent along with GET, just so: for messages that lie in one object with others. Else there are none. */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -46,10 +48,11 @@ export function onMail(work: (mail: ReceivedMail) => Promise<void>, linkTo: Link
 }
 
 /** Whoever opens it gets the message as it was: what is packed says so in Content-Encoding. */
-function linkInBucket(environment: Environment, { key, offset, length, codec }: Content): MailLink {
+export function linkInBucket(environment: Environment, { key, offset, length, codec }: Content): MailLink {
   const { region, ...credentials } = readCredentials(environment)
   const answer = { 'content-type': 'message/rfc822', ...(codec === 'identity' ? {} : { 'content-encoding': codec }) }
-  return { url: makeLink({ bucket: demandVariable(environment, 'PENNYPOST_BUCKET'), key, region, credentials, now: new Date(), seconds: linkSeconds, answer }), headers: rangeOf(offset, length) }
+  const headers = isPackKey(key) || offset > 0 ? rangeOf(offset, length) : {}
+  return { url: makeLink({ bucket: demandVariable(environment, 'PENNYPOST_BUCKET'), key, region, credentials, now: new Date(), seconds: linkSeconds, answer, demanded: headers }), headers }
 }
 
 export function rangeOf(offset: number, length: number): Record<string, string> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac, hash } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -23,7 +24,7 @@ import { onMail as addOnMail } from '#lib/stacks/onMail.ts'
 import { bundleHandler, TicketStack } from '../../examples/on-mail/app.ts'
 import { openTicket } from '../../examples/on-mail/handler.ts'
 import type { Ticket } from '../../examples/on-mail/handler.ts'
-import { onMail, rangeOf } from '../../functions/onMail.ts'
+import { linkInBucket, onMail, rangeOf } from '../../functions/onMail.ts'
 import type { LinkTo, ReceivedEvent } from '../../functions/onMail.ts'
 
 const log = makeLog(() => undefined, { now: () => 0 })
@@ -148,6 +149,27 @@ describe('a link to an object', () => {
     const url = makeLink({ ...request, host: 'examplebucket.s3.amazonaws.com' })
     assert.ok(url.startsWith('https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host'))
     assert.equal(new URL(url).searchParams.get('X-Amz-Signature'), 'aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404')
+  })
+
+  it('to a message among others demands its range, and is good for nothing else', () => {
+    const environment = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's', AWS_REGION: 'us-east-1', PENNYPOST_BUCKET: 'b' }
+    const place = { offset: 100, length: 50, codec: 'zstd' } as const
+    const among = linkInBucket(environment, { ...place, key: 'mail/anna/x-pack' })
+    assert.deepEqual(among.headers, { range: 'bytes=100-149' })
+    assert.equal(new URL(among.url).searchParams.get('X-Amz-SignedHeaders'), 'host;range')
+    const alone = linkInBucket(environment, { ...place, key: 'mail/anna/x' })
+    assert.deepEqual([alone.headers, new URL(alone.url).searchParams.get('X-Amz-SignedHeaders')], [{}, 'host'])
+    const signature = (range: string): string | null => new URL(makeLink({ ...request, demanded: { range } })).searchParams.get('X-Amz-Signature')
+    assert.notEqual(signature('bytes=100-149'), signature('bytes=0-149'))
+  })
+
+  it('signs the fields that it demands as Signature Version 4 says', () => {
+    const url = new URL(makeLink({ ...request, demanded: { range: 'bytes=0-9' } }))
+    const query = url.search.slice(1).replace(/&X-Amz-Signature=.*$/, '').split('&').sort().join('&')
+    const canonical = `GET\n/test.txt\n${query}\nhost:${url.host}\nrange:bytes=0-9\n\nhost;range\nUNSIGNED-PAYLOAD`
+    const toSign = `AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/aws4_request\n${hash('sha256', canonical)}`
+    const key = ['20130524', 'us-east-1', 's3', 'aws4_request'].reduce<Buffer | string>((made, part) => createHmac('sha256', made).update(part).digest(), `AWS4${request.credentials.secretAccessKey}`)
+    assert.equal(url.searchParams.get('X-Amz-Signature'), createHmac('sha256', key).update(toSign).digest('hex'))
   })
 
   it('says what the answer is, carries the token of a role, and has no octet of a key that a URL would change', () => {

@@ -13,12 +13,14 @@ const fullBytes = 64 * 1024
 const sealChars = 4 * 1024
 /** Room beyond {@link fullBytes} for what makes it full. */
 const roomBytes = 80 * 1024
+/** Where so much is to be said, more will follow. */
+const roomFromBytes = 16 * 1024
 
 export class Output {
   #stream: Duplex
   readonly #timeoutMs: number
   #text = ''
-  /** Octets to be written first; undefined while there is little to say. */
+  /** Octets to be written first; undefined while there is little to say, which then lies in the pieces. */
   #room: Buffer | undefined
   #roomBytes = 0
   /** What did not fit into the room, behind it. */
@@ -59,8 +61,9 @@ export class Output {
   }
 
   #add(piece: Uint8Array): void {
+    if (this.#room === undefined) this.#makeRoom(piece.length)
     if (this.#fits(piece.length)) {
-      this.#takeRoom().set(piece, this.#roomBytes)
+      this.#room?.set(piece, this.#roomBytes)
       this.#roomBytes += piece.length
       return
     }
@@ -70,18 +73,28 @@ export class Output {
 
   /** Order is kept: once something lies behind the room, all that follows does. */
   #fits(bytes: number): boolean {
-    return this.#pieces.length === 0 && this.#roomBytes + bytes <= roomBytes
+    return this.#room !== undefined && this.#pieces.length === 0 && this.#roomBytes + bytes <= roomBytes
   }
 
-  #takeRoom(): Buffer {
-    return (this.#room ??= Buffer.allocUnsafeSlow(roomBytes))
+  /** A single answer goes as it is: a room for each would only be thrown away. */
+  #makeRoom(moreBytes: number): void {
+    const bytes = this.#pieceBytes + moreBytes
+    if (bytes < roomFromBytes || bytes > roomBytes) return
+    const pieces = this.#pieces
+    this.#room = Buffer.allocUnsafeSlow(roomBytes)
+    this.#pieces = []
+    this.#pieceBytes = 0
+    for (const piece of pieces) {
+      this.#room.set(piece, this.#roomBytes)
+      this.#roomBytes += piece.length
+    }
   }
 
   #seal(): void {
     const text = this.#text
     if (text === '') return
     this.#text = ''
-    if (this.#fits(text.length)) this.#roomBytes += this.#takeRoom().write(text, this.#roomBytes, 'latin1')
+    if (this.#fits(text.length)) this.#roomBytes += this.#room?.write(text, this.#roomBytes, 'latin1') ?? 0
     else this.#add(Buffer.from(text, 'latin1'))
   }
 

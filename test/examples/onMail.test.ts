@@ -157,7 +157,7 @@ describe('a link to an object', () => {
     const among = linkInBucket(environment, { ...place, key: 'mail/anna/x-pack' })
     assert.deepEqual(among.headers, { range: 'bytes=100-149' })
     assert.equal(new URL(among.url).searchParams.get('X-Amz-SignedHeaders'), 'host;range')
-    const alone = linkInBucket(environment, { ...place, key: 'mail/anna/x' })
+    const alone = linkInBucket(environment, { ...place, offset: 0, key: 'mail/anna/x' })
     assert.deepEqual([alone.headers, new URL(alone.url).searchParams.get('X-Amz-SignedHeaders')], [{}, 'host'])
     const signature = (range: string): string | null => new URL(makeLink({ ...request, demanded: { range } })).searchParams.get('X-Amz-Signature')
     assert.notEqual(signature('bytes=100-149'), signature('bytes=0-149'))

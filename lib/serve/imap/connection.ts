@@ -112,6 +112,8 @@ class Conversation {
     } catch (error) {
       if (refusalOf(error) === undefined) throw error
       this.#session.log.warn('notification-failed', errorFields(error))
+    } finally {
+      await this.#session.endCommand()
     }
   }
 

@@ -170,7 +170,7 @@ export class Notifications {
 
   #holds({ filter, names }: NotifyGroup, personal: boolean, name: string, before: ReadonlySet<string> = nothing): boolean {
     if (filter === 'mailboxes') return names.includes(name)
-    if (filter === 'subtree') return names.some((one) => name === one || name.startsWith(one + hierarchySeparator))
+    if (filter === 'subtree') return names.some((one) => one === '' || name === one || name.startsWith(one + hierarchySeparator))
     if (filter === 'subscribed') return this.#session.own.state.subscriptions.has(name) || before.has(name)
     // RFC 5465 §6.2 and §6.3: mail may be filed into any mailbox, by rules or by hand.
     return personal

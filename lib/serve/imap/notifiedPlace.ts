@@ -5,6 +5,7 @@
  * not read (§5, §5.9); telling is taking as told.
  */
 import { writeListLine } from '#lib/formats/imap/list.ts'
+import { hierarchySeparator } from '#lib/formats/imap/mailboxName.ts'
 import { writeMetadataNames } from '#lib/formats/imap/metadata.ts'
 import type { NotifyEvent } from '#lib/formats/imap/notify.ts'
 import type { StatusItem } from '#lib/formats/imap/status.ts'
@@ -152,9 +153,18 @@ export class NotifiedPlace {
     const done = own.names.get(name)
     if (done === undefined || done === (is?.exists ?? false)) return false
     this.#names.set(name, { exists: done, children: is?.children ?? false, noAccess: false })
+    for (let at = name.lastIndexOf(hierarchySeparator); at > 0; at = name.lastIndexOf(hierarchySeparator, at - 1)) this.#doubtLevel(name.slice(0, at), done)
     this.#sequence = -1
     this.#session.input.wake()
     return true
+  }
+
+  /** A level above it is told of again: the client believes that it has this child, or may believe that it has none. */
+  #doubtLevel(level: string, hasChild: boolean): void {
+    const seen = this.#names.get(level)
+    if (hasChild) this.#names.set(level, { exists: seen?.exists ?? false, children: true, noAccess: seen?.noAccess ?? false })
+    else if (seen?.exists === true) this.#names.set(level, { ...seen, children: !seen.children })
+    else this.#names.delete(level)
   }
 
   /** RFC 5465 §5.1 to §5.3; `known` are the names of mailboxes that the client knew of. */

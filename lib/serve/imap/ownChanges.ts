@@ -93,7 +93,7 @@ export class OwnChanges {
 const isUnder = (name: string, above: string): boolean => name.startsWith(above + hierarchySeparator)
 const isWithin = (name: string, top: string): boolean => name === top || isUnder(name, top)
 
-/** Whether mailboxes whose names begin so can be meant by a filter for this name and what is below it. */
+/** Whether mailboxes whose names begin so can be meant by a filter for this name and what is below it; below the empty name is everything. */
 export function isReached(name: string, prefix: string): boolean {
-  return name.startsWith(prefix) || prefix === name + hierarchySeparator || prefix.startsWith(name + hierarchySeparator)
+  return name === '' || name.startsWith(prefix) || prefix === name + hierarchySeparator || prefix.startsWith(name + hierarchySeparator)
 }

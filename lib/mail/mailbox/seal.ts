@@ -21,12 +21,34 @@ export async function sealBytes(bytes: Uint8Array): Promise<Uint8Array> {
   return Buffer.concat([head, packed])
 }
 
+/** @throws when they are not what was sealed */
+export function unseal(stored: Uint8Array): Uint8Array {
+  return check(stored)()
+}
+
+/** Octets that are lent for as long as `use` runs; nobody may keep them. */
+export type Lend = <T>(use: (bytes: Uint8Array) => T) => T
+
+/** Checks them now, unpacks them for each use. @throws when they are not what was sealed */
+export function lendSealed(stored: Uint8Array): Lend {
+  const unpack = check(stored)
+  return (use) => {
+    const bytes = unpack()
+    const result = use(bytes)
+    // Given back at once: a walk over a million messages would leave tens of megabytes to the collector.
+    // Only what was made for these octets alone: smaller buffers may be shared with others.
+    if (bytes.buffer !== stored.buffer && bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength >= chunkBytes) bytes.buffer.transfer(0)
+    return result
+  }
+}
+
 /** Gives what unpacks them. @throws when they are not what was sealed */
-export function openSealed(stored: Uint8Array): () => Uint8Array {
+function check(stored: Uint8Array): () => Uint8Array {
   const [kind] = stored
   if (kind === kinds.plain || kind === kinds.zstd) {
-    const bytes = kind === kinds.zstd ? zlib.zstdDecompressSync(stored.subarray(1)) : stored.subarray(1)
-    return () => bytes
+    // Unpacked to see whether they are whole.
+    if (kind === kinds.zstd) zlib.zstdDecompressSync(stored.subarray(1))
+    return () => (kind === kinds.zstd ? zlib.zstdDecompressSync(stored.subarray(1), { chunkSize: chunkBytes }) : stored.subarray(1))
   }
   if (kind !== kinds.checkedPlain && kind !== kinds.checkedZstd) throw new Error(`a part of a snapshot is of kind ${kind}, which this program does not know`)
   const packed = stored.subarray(headBytes)

@@ -21,6 +21,7 @@ import type { Layout, SegmentFacts } from './segment.ts'
 import { packColumns, Segment, unpackColumns } from './segment.ts'
 import { endsOf } from './segments.ts'
 import type { AnySegment } from './segments.ts'
+import type { Lend } from './seal.ts'
 import { AccountState } from './state.ts'
 import { Vanished, vanishedLayout, vanishedLimit } from './vanished.ts'
 
@@ -225,11 +226,8 @@ function isSaved(place: SegmentPlace): place is SavedPlace {
   return typeof place !== 'string' && typeof place[0] === 'string'
 }
 
-/** The octets of a blob, known to be whole; made when they are asked for. */
-export type PartBytes = () => Uint8Array
-
 /** `parts` holds {@link partKeys}; rows of other blobs stay unread. @throws when something does not fit */
-export function thawState(head: Head, parts: ReadonlyMap<string, PartBytes>): AccountState {
+export function thawState(head: Head, parts: ReadonlyMap<string, Lend>): AccountState {
   const [, sequence, time, lastUidValidity, spellings, subscriptions, vacated, shares, mailboxes, deliveries, departed, annotations = []] = head
   const thaw = <L extends Layout>(layout: L, limit: number) => (place: SegmentPlace) => thawSegment(place, parts, { layout, limit, thaw: (body) => thawRows(layout, limit, body) })
   const state = new AccountState(new DeliveryMemory(deliveries.map(thaw(deliveryLayout, deliveryLimit))), new Departed(departed.map(thaw(departedLayout, departedLimit))))
@@ -264,15 +262,17 @@ interface Kind<L extends Layout> {
 }
 
 /** What the head tells enough of stays packed, or unread where its blob was not read. */
-function thawSegment<L extends Layout>(place: SegmentPlace, parts: ReadonlyMap<string, PartBytes>, { layout, limit, thaw }: Kind<L>): Segment<L> {
+function thawSegment<L extends Layout>(place: SegmentPlace, parts: ReadonlyMap<string, Lend>, { layout, limit, thaw }: Kind<L>): Segment<L> {
   if (isSaved(place)) {
     const [key, count, facts] = place
-    const bytes = parts.get(key)
-    if (bytes === undefined) return Segment.unread(layout, limit, { key, count, facts })
-    return Segment.packed(layout, limit, { key, count, facts }, () => thaw(unpackBody(bytes())))
+    const lend = parts.get(key)
+    if (lend === undefined) return Segment.unread(layout, limit, { key, count, facts })
+    return Segment.packed(layout, limit, { key, count, facts }, () => lend((body) => thaw(unpackBody(body))))
   }
   if (typeof place !== 'string') return thaw(place)
-  const segment = thaw(unpackBody(parts.get(place)?.() ?? Buffer.alloc(0)))
+  const lend = parts.get(place)
+  if (lend === undefined) throw new Error(`the part ${place} of a snapshot is missing`)
+  const segment = lend((body) => thaw(unpackBody(body)))
   segment.markSaved(place, segment.revision)
   return segment
 }

@@ -19,11 +19,12 @@ import type { Blobs, RowKey, Table } from '#lib/engine/ports.ts'
 import type { Config } from '#lib/config.ts'
 import { newQueueId } from '#lib/mail/transit/queueId.ts'
 import { partitionOf, snapshotPrefix, snapshotSort } from './logKeys.ts'
-import { openSealed, sealBytes } from './seal.ts'
+import { lendSealed, sealBytes, unseal } from './seal.ts'
+import type { Lend } from './seal.ts'
 import { listedSegments } from './segments.ts'
 import type { AnySegment } from './segments.ts'
 import { fillUnread, freezeState, partKeys, rowsName, savedRows, thawState, unexplainedKeys, unpackHead } from './snapshot.ts'
-import type { FrozenState, PartBytes } from './snapshot.ts'
+import type { FrozenState } from './snapshot.ts'
 import type { AccountState } from './state.ts'
 
 export interface SnapshotDeps {
@@ -69,8 +70,8 @@ export class SnapshotKeeper {
     const { headKey } = readPointer(pointer)
     const head = unpackHead(await this.#read(headKey))
     const keys = partKeys(head)
-    const parts = new Map<string, PartBytes>()
-    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, await this.#readSealed(key)))
+    const parts = new Map<string, Lend>()
+    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, lendSealed(await this.#readSealed(key))))
     this.#keys = new Set([headKey, ...keys])
     return thawState(head, parts)
   }
@@ -207,13 +208,13 @@ export class SnapshotKeeper {
   }
 
   async #read(key: string): Promise<Uint8Array> {
-    return (await this.#readSealed(key))()
+    return unseal(await this.#readSealed(key))
   }
 
-  async #readSealed(key: string): Promise<PartBytes> {
+  async #readSealed(key: string): Promise<Uint8Array> {
     const stored = await this.#deps.blobs.readBytes(key)
     if (stored === undefined) throw new BlobMissingError(`there is no blob ${key}`)
-    return openSealed(stored)
+    return stored
   }
 
   async #delete(keys: readonly string[]): Promise<void> {

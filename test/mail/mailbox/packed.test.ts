@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Change } from '#lib/mail/mailbox/entry.ts'
 import { messageLimit } from '#lib/mail/mailbox/messageList.ts'
-import { openSealed, sealBytes } from '#lib/mail/mailbox/seal.ts'
+import { lendSealed, sealBytes, unseal } from '#lib/mail/mailbox/seal.ts'
+import type { Lend } from '#lib/mail/mailbox/seal.ts'
 import { freezeState, thawState, unpackHead } from '#lib/mail/mailbox/snapshot.ts'
 import { AccountState, applyEntry } from '#lib/mail/mailbox/state.ts'
 import type { MailboxState } from '#lib/mail/mailbox/state.ts'
@@ -37,15 +38,23 @@ interface Thawed {
   readonly state: AccountState
   /** Parts unpacked until now, each as often as it was. */
   readonly unpacked: string[]
-  readonly parts: ReadonlyMap<string, () => Uint8Array>
+  readonly parts: ReadonlyMap<string, Lend>
 }
 
 /** `kept` are the parts of the snapshot before, which this one may still lead to. */
-function thaw(state: AccountState, kept: ReadonlyMap<string, () => Uint8Array> = new Map()): Thawed {
+function thaw(state: AccountState, kept: ReadonlyMap<string, Lend> = new Map()): Thawed {
   const frozen = freezeState(state)
   for (const [number, part] of frozen.parts.entries()) part.key = `part ${kept.size + number}`
   const unpacked: string[] = []
-  const parts = new Map([...kept, ...frozen.parts.map(({ key = '', bytes }) => [key, () => (unpacked.push(key), bytes)] as const)])
+  const lend = (key: string, bytes: Uint8Array): Lend => (use) => {
+    unpacked.push(key)
+    // Whoever kept them would see this.
+    const lent = Uint8Array.from(bytes)
+    const result = use(lent)
+    lent.fill(0)
+    return result
+  }
+  const parts = new Map([...kept, ...frozen.parts.map(({ key = '', bytes }) => [key, lend(key, bytes)] as const)])
   return { state: thawState(unpackHead(frozen.head().bytes), parts), unpacked, parts }
 }
 
@@ -90,14 +99,15 @@ test('a state that was packed is what it was, also where UIDs have gaps, and can
 test('sealed octets come back; whatever octet of them is changed or missing is found before they are unpacked', async () => {
   for (const bytes of [Buffer.from('short'), Buffer.from('long and long '.repeat(500)), Buffer.alloc(300_000, 'x')]) {
     const sealed = await sealBytes(bytes)
-    assert.deepEqual(Buffer.from(openSealed(sealed)()), bytes)
+    assert.deepEqual(Buffer.from(unseal(sealed)), bytes)
+    assert.deepEqual([1, 2].map(() => lendSealed(sealed)((lent) => Buffer.from(lent).equals(bytes))), [true, true])
     for (const at of [0, 1, 4, 5, sealed.length - 1]) {
       const damaged = Buffer.from(sealed)
       damaged[at] = (damaged[at] ?? 0) ^ 0x40
-      assert.throws(() => openSealed(damaged), /damaged|does not know/)
+      assert.throws(() => lendSealed(damaged), /damaged|does not know/)
     }
-    assert.throws(() => openSealed(sealed.subarray(0, sealed.length - 1)), /damaged/)
-    assert.throws(() => openSealed(sealed.subarray(0, 3)), /damaged/)
+    assert.throws(() => lendSealed(sealed.subarray(0, sealed.length - 1)), /damaged/)
+    assert.throws(() => lendSealed(sealed.subarray(0, 3)), /damaged/)
   }
 })
 

@@ -66,6 +66,8 @@ async function answers(endpoint: string): Promise<boolean> {
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
+  // Now somebody does wait for it.
+  child.ref()
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
   const late = new AbortController()

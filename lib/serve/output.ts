@@ -61,22 +61,21 @@ export class Output {
   }
 
   #add(piece: Uint8Array): void {
-    if (this.#room === undefined) this.#makeRoom(piece.length)
-    if (this.#fits(piece.length)) {
-      this.#room?.set(piece, this.#roomBytes)
-      this.#roomBytes += piece.length
-      return
-    }
     this.#pieces.push(piece)
     this.#pieceBytes += piece.length
   }
 
-  /** Order is kept: once something lies behind the room, all that follows does. */
-  #fits(bytes: number): boolean {
-    return this.#room !== undefined && this.#pieces.length === 0 && this.#roomBytes + bytes <= roomBytes
+  #seal(): void {
+    const text = this.#text
+    if (text === '') return
+    this.#text = ''
+    if (this.#room === undefined && text.length >= sealChars) this.#makeRoom(text.length)
+    // Order is kept: once something lies behind the room, all that follows does.
+    if (this.#room !== undefined && this.#pieces.length === 0 && this.#roomBytes + text.length <= roomBytes) this.#roomBytes += this.#room.write(text, this.#roomBytes, 'latin1')
+    else this.#add(Buffer.from(text, 'latin1'))
   }
 
-  /** A single answer goes as it is: a room for each would only be thrown away. */
+  /** For a long list of small answers; a room for a single one, or for bodies that lie in memory already, would only be thrown away. */
   #makeRoom(moreBytes: number): void {
     const bytes = this.#pieceBytes + moreBytes
     if (bytes < roomFromBytes || bytes > roomBytes) return
@@ -88,14 +87,6 @@ export class Output {
       this.#room.set(piece, this.#roomBytes)
       this.#roomBytes += piece.length
     }
-  }
-
-  #seal(): void {
-    const text = this.#text
-    if (text === '') return
-    this.#text = ''
-    if (this.#fits(text.length)) this.#roomBytes += this.#room?.write(text, this.#roomBytes, 'latin1') ?? 0
-    else this.#add(Buffer.from(text, 'latin1'))
   }
 
   get full(): boolean {

@@ -19,12 +19,15 @@ const leaveToEngineBytes = 32 * 1024
 
 const compress = promisify(zlib.zstdCompress)
 const decompress = promisify(zlib.zstdDecompress)
-/** Up to here the thread pool's round trip costs more than compressing in place. */
-const syncLimitBytes = 64 * 1024
+/**
+ * Up to here it is done in place, within milliseconds. Each compression under way in the thread pool holds megabytes outside of
+ * the heap; a few side by side make V8 collect garbage without end, which costs more than all the rest of receiving.
+ */
+const syncLimitBytes = inlineLimitBytes
 
 export async function packBytes(bytes: Uint8Array): Promise<{ bytes: Uint8Array; codec: Codec }> {
   if (bytes.length < compressFromBytes) return { bytes, codec: 'identity' }
-  const packed = bytes.length <= syncLimitBytes ? zlib.zstdCompressSync(bytes) : await compress(bytes)
+  const packed = bytes.length <= syncLimitBytes ? zlib.zstdCompressSync(bytes, { pledgedSrcSize: bytes.length }) : await compress(bytes)
   return packed.length < bytes.length ? { bytes: packed, codec: 'zstd' } : { bytes, codec: 'identity' }
 }
 

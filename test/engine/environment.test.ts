@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -31,6 +31,18 @@ describe('The environment', () => {
     const before = environment.transactions
     await Promise.all(Array.from({ length: 500 }, async (_, index) => environment.commit((__, writes) => writes.put(`t${index}`, Buffer.alloc(1000)))))
     assert.ok(environment.transactions - before <= 3, `${environment.transactions - before} transactions`)
+  })
+
+  it('gives back every value as it was, whatever its first octet and its size, and keeps compressible ones in less room', async () => {
+    const values = [0, 1, 249, 250, 253, 254, 255].flatMap((first) => [1, 2047, 2048, 2049, 100_000].map((bytes) => Buffer.concat([Buffer.from([first]), Buffer.alloc(bytes - 1, 'Subject: lunch\r\n')])))
+    await environment.commit((_, writes) => values.forEach((value, index) => writes.put(`tvalue${index}`, value)))
+    values.forEach((value, index) => assert.deepEqual(Buffer.from(environment.get(`tvalue${index}`) ?? []), value, `${value[0]}, ${value.length} octets`))
+    const room = async () => (await stat(join(directory, 'data.mdb'))).size
+    const before = await room()
+    await environment.commit((_, writes) => {
+      for (let index = 0; index < 100; index++) writes.put(`troom${index}`, Buffer.alloc(100_000, `Subject: lunch ${index}\r\n`))
+    })
+    assert.ok((await room()) - before < 5_000_000, `${(await room()) - before} octets for 10,000,000`)
   })
 
   it('lets each job see the writes of those before it and its own', async () => {

@@ -23,6 +23,8 @@
  */
 import { Packr } from 'msgpackr'
 import type { MailDeps } from './accountLog.ts'
+import { portLimits } from '#lib/engine/ports.ts'
+import type { Change } from '#lib/engine/ports.ts'
 import { cloneState } from './cloneState.ts'
 import { firstDifferenceInTurns } from './describe.ts'
 import { encodeEntry, entryLimitBytes, standingFor } from './entry.ts'
@@ -40,8 +42,10 @@ import type { LogRow } from './tail.ts'
 const leastTogether = 64
 /** What one settling entry can say of messages that changed one by one. */
 const mostTogether = 4096
-/** Entries deleted by one commit. */
+/** Entries that another one stands for after one commit. */
 const atOnce = 40
+/** Octets of a commit, conditions included; with one more group of entries it is below the limit of the ports. */
+const commitBytes = 512 * 1024
 
 interface Stretch {
   readonly since: number
@@ -185,35 +189,63 @@ interface FlagRow {
 }
 
 async function deleteFlags(deps: MailDeps, accountId: string, { since, last }: Stretch, signal: AbortSignal | undefined): Promise<{ readonly entries: number; readonly whole: boolean }> {
-  let entries = 0
+  const cut = new Cut(deps, accountId)
   let waiting: FlagRow[] = []
-  /** `waiting` goes, and `next` stands for it. */
-  const replaceBy = async (next: FlagRow): Promise<boolean> => {
-    const [oldest] = waiting
-    if (oldest === undefined) return true
-    const deletes = waiting.map(({ sequence, value }) => ({ delete: entryKey(accountId, sequence), onlyIf: { equals: value } }))
-    const { committed } = await deps.table.commit([...deletes, { put: entryKey(accountId, next.sequence), value: standingFor(next.value, oldest.first), onlyIf: { equals: next.value } }])
-    if (committed) entries += waiting.length
-    return committed
-  }
   for await (const row of readRows(deps.table, accountId, since, last + 1)) {
-    if (signal?.aborted === true) return { entries, whole: false }
+    if (signal?.aborted === true) return { entries: cut.entries, whole: false }
     const { sequence, entry } = readRow(row)
     const next: FlagRow = { sequence, value: row.value, first: entry.first ?? sequence, at: entry.at }
-    const stays = sequence === last || !isFlagsOnly(entry)
     const before = waiting.at(-1)
     if (before !== undefined && !canStandFor(next, before)) {
-      waiting = waiting.slice(0, -1)
-      if (!(await replaceBy(before))) return { entries, whole: false }
+      if (!(await cut.replace(waiting.slice(0, -1), before))) return { entries: cut.entries, whole: false }
       waiting = []
     }
-    if (stays || waiting.length >= atOnce) {
-      const oldest = waiting[0]
-      if (!(await replaceBy(next))) return { entries, whole: false }
-      waiting = stays ? [] : [oldest === undefined ? next : { ...next, first: oldest.first, value: standingFor(next.value, oldest.first) }]
-    } else waiting.push(next)
+    const stays = sequence === last || !isFlagsOnly(entry)
+    const oldest = waiting[0]
+    if (!stays && waiting.length < atOnce && waiting.reduce((sum, { value }) => sum + value.length, 0) < commitBytes) {
+      waiting.push(next)
+      continue
+    }
+    // One that goes itself stands for the others until the next commit, so this one is made at once.
+    if (!(await cut.replace(waiting, next)) || (!stays && !(await cut.flush()))) return { entries: cut.entries, whole: false }
+    waiting = stays ? [] : [oldest === undefined ? next : { ...next, first: oldest.first, value: standingFor(next.value, oldest.first) }]
   }
-  return { entries, whole: true }
+  return (await cut.flush()) ? { entries: cut.entries, whole: true } : { entries: cut.entries, whole: false }
+}
+
+/** Gathers what goes and what stands for it into commits of some size: each is whole or not made. */
+class Cut {
+  readonly #table: MailDeps['table']
+  readonly #accountId: string
+  #changes: Change[] = []
+  #bytes = 0
+  #deletes = 0
+  /** That are gone for certain. */
+  entries = 0
+
+  constructor({ table }: MailDeps, accountId: string) {
+    this.#table = table
+    this.#accountId = accountId
+  }
+
+  /** False when somebody else changed one of the rows. */
+  async replace(gone: readonly FlagRow[], next: FlagRow): Promise<boolean> {
+    const [oldest] = gone
+    if (oldest === undefined) return true
+    for (const { sequence, value } of gone) this.#changes.push({ delete: entryKey(this.#accountId, sequence), onlyIf: { equals: value } })
+    this.#changes.push({ put: entryKey(this.#accountId, next.sequence), value: standingFor(next.value, oldest.first), onlyIf: { equals: next.value } })
+    this.#deletes += gone.length
+    this.#bytes += [...gone, next].reduce((sum, { value }) => sum + 2 * value.length, 0)
+    return this.#changes.length + atOnce < portLimits.commitChanges && this.#bytes < commitBytes ? true : await this.flush()
+  }
+
+  async flush(): Promise<boolean> {
+    const changes = this.#changes.splice(0)
+    const { committed } = changes.length === 0 ? { committed: true } : await this.#table.commit(changes)
+    if (committed) this.entries += this.#deletes
+    this.#deletes = this.#bytes = 0
+    return committed
+  }
 }
 
 /** The time of a log is the latest of its entries' so far: an entry that was ahead of those behind it stays, or that time would be another. */

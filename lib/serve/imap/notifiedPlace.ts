@@ -12,7 +12,7 @@ import type { StatusItem } from '#lib/formats/imap/status.ts'
 import type { Annotation, Annotations } from '#lib/mail/mailbox/annotations.ts'
 import { statusLine } from './commands/status.ts'
 import { maySeeMetadata } from './metadata.ts'
-import type { OwnChanges } from './ownChanges.ts'
+import type { NameChange, OwnChanges } from './ownChanges.ts'
 import type { FoundMailbox, Place } from './places.ts'
 import type { Session } from './session.ts'
 import { Tree } from './tree.ts'
@@ -51,6 +51,7 @@ export function changedEntries(before: AnnotationsSeen, after: AnnotationsSeen, 
 }
 
 const none: AnnotationsSeen = new Map()
+const nowhere: NameSeen = { exists: false, children: false, noAccess: false }
 
 export class NotifiedPlace {
   readonly place: Place
@@ -61,6 +62,8 @@ export class NotifiedPlace {
   readonly #watchesNames: boolean
   #told = new Map<string, Told>()
   #names = new Map<string, NameSeen>()
+  /** Levels of which the client may believe something else: they are told again. */
+  readonly #doubted = new Set<string>()
   #sequence = -1
 
   constructor(session: Session, place: Place, eventsOf: (...names: string[]) => ReadonlySet<NotifyEvent>, watchesNames: boolean) {
@@ -134,17 +137,22 @@ export class NotifiedPlace {
   *#nameNews(before: ReadonlyMap<string, NameSeen>, oldNames: ReadonlyMap<string, string>, tree: Tree, own: OwnChanges): Generator<string> {
     const after = this.#names
     const left = new Set(oldNames.values())
-    const all = [...new Set([...before.keys(), ...after.keys(), ...own.names.keys()])].filter((name) => name.startsWith(this.place.prefix))
-    for (const name of all.sort()) {
+    const doubted = new Set(this.#doubted)
+    this.#doubted.clear()
+    const all = [...new Set([...before.keys(), ...after.keys(), ...own.names.keys(), ...doubted])].filter((name) => name.startsWith(this.place.prefix)).sort()
+    const moved = all.filter((name) => oldNames.has(name))
+    // Those that have moved first: where another stands now, or a level, a client that clears the old name is told so.
+    const order = [...moved.map((name) => [name, oldNames.get(name)] as const), ...all.filter((name) => !oldNames.has(name) || left.has(name)).map((name) => [name, undefined] as const)]
+    for (const [name, oldName] of order) {
       const was = before.get(name)
       const is = after.get(name)
-      const oldName = oldNames.get(name)
       const events = oldName === undefined ? this.#eventsOf(name) : this.#eventsOf(name, oldName)
       if (this.#isUndone(name, is, own)) continue
       const access = was !== undefined && is !== undefined && was.noAccess !== is.noAccess
-      const change = { oldName, sameExistence: (was?.exists ?? false) === (is?.exists ?? false), sameChildren: (was?.children ?? false) === (is?.children ?? false) }
-      const isNew = oldName !== undefined || access || (!change.sameExistence || !change.sameChildren) && !(left.has(name) && is === undefined)
-      if (isNew && !own.explains(name, change) && (events.has('MailboxName') || access)) yield this.#listLine(tree, name, oldName)
+      const change = compare(was, is, oldName)
+      const again = doubted.has(name) || (left.has(name) && is !== undefined && oldName === undefined)
+      const isNew = oldName !== undefined || access || ((!change.sameExistence || !change.sameChildren) && !(left.has(name) && is === undefined))
+      if ((again || (isNew && !own.explains(name, change))) && (events.has('MailboxName') || access)) yield this.#listLine(tree, name, oldName)
     }
   }
 
@@ -153,18 +161,10 @@ export class NotifiedPlace {
     const done = own.names.get(name)
     if (done === undefined || done === (is?.exists ?? false)) return false
     this.#names.set(name, { exists: done, children: is?.children ?? false, noAccess: false })
-    for (let at = name.lastIndexOf(hierarchySeparator); at > 0; at = name.lastIndexOf(hierarchySeparator, at - 1)) this.#doubtLevel(name.slice(0, at), done)
+    for (let at = name.lastIndexOf(hierarchySeparator); at > 0; at = name.lastIndexOf(hierarchySeparator, at - 1)) this.#doubted.add(name.slice(0, at))
     this.#sequence = -1
     this.#session.input.wake()
     return true
-  }
-
-  /** A level above it is told of again: the client believes that it has this child, or may believe that it has none. */
-  #doubtLevel(level: string, hasChild: boolean): void {
-    const seen = this.#names.get(level)
-    if (hasChild) this.#names.set(level, { exists: seen?.exists ?? false, children: true, noAccess: seen?.noAccess ?? false })
-    else if (seen?.exists === true) this.#names.set(level, { ...seen, children: !seen.children })
-    else this.#names.delete(level)
   }
 
   /** RFC 5465 §5.1 to §5.3; `known` are the names of mailboxes that the client knew of. */
@@ -210,6 +210,10 @@ export class NotifiedPlace {
     const noAccess = this.#names.get(name)?.noAccess === true ? ['\\NoAccess'] : []
     return writeListLine({ word: 'LIST', attributes: [...noAccess, ...tree.attributes(name, true)], name, ...(oldName === undefined ? {} : { oldName }) }, this.#session.nameEncoding)
   }
+}
+
+function compare(was: NameSeen = nowhere, is: NameSeen = nowhere, oldName: string | undefined): NameChange {
+  return { oldName, sameExistence: was.exists === is.exists, sameChildren: was.children === is.children }
 }
 
 /** Mailboxes under another name than before: the new one, then the old one. */

@@ -88,11 +88,11 @@ function lastSecondIn(segment: DeliverySegment): number {
 }
 
 /**
- * Sixteen bits and eleven looks for an id: of two thousand ids that are not in a full block, one seems to be. With fewer, some entry
- * of most tails would make each opening read a block.
+ * Twenty-four bits and seventeen looks for an id: of a hundred thousand ids that are not in a full block, one seems to be. With ten
+ * bits, some entry of most tails would make each opening read a block.
  */
-const filterBytes = deliveryLimit * 2
-const filterLooks = 11
+const filterBytes = deliveryLimit * 3
+const filterLooks = 17
 
 /** When the last one was filed, and a filter of all (B. H. Bloom, CACM 13(7), 1970), so that a block need not be read to know what is not in it. */
 export function deliveryFacts({ columns, count }: DeliverySegment): SegmentFacts {

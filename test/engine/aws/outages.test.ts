@@ -34,15 +34,18 @@ import { oneChunk, sampleMessage } from './meteredMail.ts'
 
 const emulator = await startEmulator('ministack')
 const operations = ['GetItem', 'Query', 'PutItem', 'DeleteItem', 'PutObject', 'GetObject', 'DeleteObject', 'SendMessageBatch', 'SendMessage', 'ReceiveMessage', 'DeleteMessageBatch', 'ChangeMessageVisibilityBatch'] as const
-const messages = Number(process.env['PENNYPOST_OUTAGE_MESSAGES'] ?? 240)
+const messages = Number(process.env['PENNYPOST_OUTAGE_MESSAGES'] ?? 120)
+const kinds = ['throttled', 'answer lost'] as const
+/** Of few messages each operation meets one of the two, the next operation the other. */
+const outages = operations.flatMap((operation, index) => kinds.filter((_, at) => messages >= 1000 || at === index % 2).map((kind) => ({ operation, kind })))
 /** Offered in one outage. */
-const share = Math.ceil(messages / (2 * operations.length))
+const share = Math.ceil(messages / outages.length)
 /** An outage ends when it has lasted so long and has hurt a call. */
 const outageMs = 200
 /** One of so many is too large for a note. */
 const largeEvery = 20
 /** Of so many notes one is put off for a moment before it is checked, and one fails once. */
-const lateEvery = 5
+const lateEvery = 3
 
 /** The rooms of one process. */
 interface Process {
@@ -148,30 +151,28 @@ describe('Mail during one outage after another', { skip: typeof emulator === 'st
         await systemClock.sleep(100)
       }
     })()
-    for (const kind of ['throttled', 'answer lost'] as const) {
-      for (const operation of operations) {
-        const most = offered + share
-        const start = Date.now()
-        faults.plan = (called, _input, tried) => {
-          if (called !== operation || (kind === 'answer lost' && tried > 0)) return undefined
-          hurt.set(`${operation} ${kind}`, (hurt.get(`${operation} ${kind}`) ?? 0) + 1)
-          return kind === 'answer lost' ? { after: brokenLine } : { before: operation.endsWith('Object') ? awsError('SlowDown', 503) : throttled }
-        }
-        const offering: Promise<void>[] = []
-        while (offered < most) offering.push(offer(offered++))
-        await systemClock.sleep(outageMs)
-        // More come until one of them was hurt: few need every operation.
-        for (let more = 0; more < 100 && (hurt.get(`${operation} ${kind}`) ?? 0) === 0; more++) {
-          offering.push(offer(offered++))
-          await systemClock.sleep(100)
-        }
-        faults.plan = () => undefined
-        const over = Date.now()
-        await Promise.all(offering)
-        const taken = Date.now()
-        for (const end = over + 60_000; (await filed()) < offered; await systemClock.sleep(100)) assert.ok(Date.now() < end, `not all are filed after ${operation} ${kind}`)
-        t.diagnostic(`${operation}, ${kind} for ${over - start} ms, ${hurt.get(`${operation} ${kind}`) ?? 0} calls: all taken after ${Math.max(0, taken - over)} ms, all filed after ${Date.now() - over} ms`)
+    for (const { operation, kind } of outages) {
+      const most = offered + share
+      const start = Date.now()
+      faults.plan = (called, _input, tried) => {
+        if (called !== operation || (kind === 'answer lost' && tried > 0)) return undefined
+        hurt.set(`${operation} ${kind}`, (hurt.get(`${operation} ${kind}`) ?? 0) + 1)
+        return kind === 'answer lost' ? { after: brokenLine } : { before: operation.endsWith('Object') ? awsError('SlowDown', 503) : throttled }
       }
+      const offering: Promise<void>[] = []
+      while (offered < most) offering.push(offer(offered++))
+      await systemClock.sleep(outageMs)
+      // More come until one of them was hurt: few need every operation.
+      for (let more = 0; more < 100 && (hurt.get(`${operation} ${kind}`) ?? 0) === 0; more++) {
+        offering.push(offer(offered++))
+        await systemClock.sleep(100)
+      }
+      faults.plan = () => undefined
+      const over = Date.now()
+      await Promise.all(offering)
+      const taken = Date.now()
+      for (const end = over + 60_000; (await filed()) < offered; await systemClock.sleep(100)) assert.ok(Date.now() < end, `not all are filed after ${operation} ${kind}`)
+      t.diagnostic(`${operation}, ${kind} for ${over - start} ms, ${hurt.get(`${operation} ${kind}`) ?? 0} calls: all taken after ${Math.max(0, taken - over)} ms, all filed after ${Date.now() - over} ms`)
     }
     ended = true
     await sweeping
@@ -179,9 +180,9 @@ describe('Mail during one outage after another', { skip: typeof emulator === 'st
     listener.release()
     assert.ok(offered >= messages)
     assert.ok(heard > 0)
-    t.diagnostic(`${offered} messages in ${2 * operations.length} outages; ${deferred} times a sender was told to come again`)
-    // Each operation that the run needs was really hurt, both ways.
-    for (const operation of operations) for (const kind of ['throttled', 'answer lost']) assert.ok((hurt.get(`${operation} ${kind}`) ?? 0) > 0, `${operation} was never ${kind}`)
+    t.diagnostic(`${offered} messages in ${outages.length} outages; ${deferred} times a sender was told to come again`)
+    // Each operation that the run needs was really hurt.
+    for (const { operation, kind } of outages) assert.ok((hurt.get(`${operation} ${kind}`) ?? 0) > 0, `${operation} was never ${kind}`)
     assert.deepEqual([...new Set(faults.tries)].filter((operation) => !operations.some((known) => known === operation) && !/^(CreateQueue|DeleteQueue|GetQueueUrl|TransactWriteItems)$/.test(operation)), [])
   })
 

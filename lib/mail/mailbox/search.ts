@@ -16,6 +16,7 @@ import type { AccountMail } from './store.ts'
 import { askColumns, askWords, rememberSeen } from './textIndex/ask.ts'
 import type { Progress } from './textIndex/mailIndex.ts'
 import { readStoredTexts } from './textIndex/texts.ts'
+import type { ReadTextsOptions } from './textIndex/texts.ts'
 
 export interface SearchRequest {
   readonly mailboxId: string
@@ -66,12 +67,15 @@ class OpenSearch {
   /** UIDs the state does not decide: the leaves' answers stand in this order. */
   readonly #open: readonly number[]
   readonly #found: number[] = []
+  readonly #onlyFields: Pick<ReadTextsOptions, 'onlyFields'>
 
   constructor(account: AccountMail, request: SearchRequest, search: CompiledSearch, open: readonly number[]) {
     this.#account = account
     this.#request = request
     this.#search = search
     this.#open = open
+    const keys = search.wordLeaves.map(({ key }) => key)
+    this.#onlyFields = keys.every((key) => key.kind === 'header') ? { onlyFields: new Set(keys.map(({ field }) => field)) } : {}
   }
 
   async run(): Promise<number[]> {
@@ -138,9 +142,8 @@ class OpenSearch {
   }
 
   async #read(uid: number, blob: BlobRef, candidate: Candidate & { readonly metadata: MessageMetadata }): Promise<void> {
-    const onlyHeader = this.#search.wordLeaves.every(({ key }) => key.kind === 'header')
     try {
-      const texts = await readStoredTexts(this.#account.log.deps.blobs, blob, candidate.metadata, { limitBytes: Infinity, onlyHeader })
+      const texts = await readStoredTexts(this.#account.log.deps.blobs, blob, candidate.metadata, { limitBytes: Infinity, ...this.#onlyFields })
       if (this.#search.test({ ...candidate, texts }) === true) this.#found.push(uid)
     } catch (error) {
       // Expunged while it was being read: it is not found.

@@ -33,8 +33,8 @@ export interface MessageTexts {
 export interface ReadTextsOptions {
   /** Octets of headers and encoded text parts that are read. */
   readonly limitBytes: number
-  /** The message's own header is enough. */
-  readonly onlyHeader?: boolean
+  /** Fields of the message's own header, in lower case, that are enough; without it, all there is. */
+  readonly onlyFields?: ReadonlySet<string>
 }
 
 /** @throws when its blob is gone; the engine's errors */
@@ -50,7 +50,7 @@ async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 }
 
-async function readTexts(read: ReadStretch, { root, headerBytes }: MessageMetadata, { limitBytes, onlyHeader = false }: ReadTextsOptions): Promise<MessageTexts> {
+async function readTexts(read: ReadStretch, { root, headerBytes }: MessageMetadata, { limitBytes, onlyFields }: ReadTextsOptions): Promise<MessageTexts> {
   const headers: string[] = []
   const body: string[] = []
   let left = limitBytes
@@ -61,17 +61,17 @@ async function readTexts(read: ReadStretch, { root, headerBytes }: MessageMetada
     left -= until - from
     return until > from ? await read(from, until) : new Uint8Array()
   }
-  addFields(headers, await take(0, headerBytes))
+  addFields(headers, await take(0, headerBytes), onlyFields)
   const ownHeaders = headers.length
-  for (const part of onlyHeader ? [] : partsOf(root)) {
+  for (const part of onlyFields === undefined ? partsOf(root) : []) {
     if (part !== root) addFields(headers, await take(part.headerStart, part.bodyStart))
     if (hasText(part)) body.push(foldText(partText(part, await take(part.bodyStart, part.bodyEnd))))
   }
   return { headers, ownHeaders, body, cut }
 }
 
-function addFields(texts: string[], header: Uint8Array): void {
-  for (const { name, value } of parseHeader(header).fields) texts.push(foldText(`${name}:${decodeEncodedWords(unfold(value))}`))
+function addFields(texts: string[], header: Uint8Array, only?: ReadonlySet<string>): void {
+  for (const { name, value } of parseHeader(header).fields) if (only === undefined || only.has(name.toLowerCase())) texts.push(foldText(`${name}:${decodeEncodedWords(unfold(value))}`))
 }
 
 /** The body as one text. */

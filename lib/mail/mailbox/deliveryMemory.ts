@@ -97,18 +97,32 @@ const filterLooks = 17
 /** When the last one was filed, and a filter of all (B. H. Bloom, CACM 13(7), 1970), so that a block need not be read to know what is not in it. */
 export function deliveryFacts({ columns, count }: DeliverySegment): SegmentFacts {
   const filter = new Uint8Array(filterBytes)
-  for (let row = 0; row < count; row++) for (const bit of filterBits(columns.a[row] ?? 0, columns.b[row] ?? 0)) filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7))
+  for (let row = 0; row < count; row++) {
+    everyFilterBit(columns.a[row] ?? 0, columns.b[row] ?? 0, (bit) => {
+      filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7))
+      return true
+    })
+  }
   return [columns.filedSecond[count - 1] ?? 0, filter]
 }
 
 function mayHold([, filter]: SegmentFacts, [a, b]: Words): boolean {
   if (!(filter instanceof Uint8Array)) return true
-  return filterBits(a, b).every((bit) => ((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0)
+  return everyFilterBit(a, b, (bit) => ((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0)
 }
 
-/** Two words of the hash make as many as are wanted. */
-function filterBits(a: number, b: number): number[] {
-  return Array.from({ length: filterLooks }, (_, look) => (a + look * ((b | 1) >>> 0)) % (filterBytes * 8))
+const filterSize = filterBytes * 8
+
+/** Two words of the hash make as many looks as are wanted. A list of them for each of a million ids would take a second. */
+function everyFilterBit(a: number, b: number, test: (bit: number) => boolean): boolean {
+  const step = ((b | 1) >>> 0) % filterSize
+  let bit = a % filterSize
+  for (let look = 0; look < filterLooks; look++) {
+    if (!test(bit)) return false
+    bit += step
+    if (bit >= filterSize) bit -= filterSize
+  }
+  return true
 }
 
 type Words = readonly [number, number, number, number]

@@ -55,6 +55,12 @@ export class FlagSets {
     for (const flag of flags) if (!flag.startsWith('\\') && !this.#spelling.has(flag.toLowerCase())) this.#spelling.set(flag.toLowerCase(), flag)
   }
 
+  /** Every set of another list, under its number; this one is new. */
+  takeOver(other: FlagSets): void {
+    this.learn(other.spellings())
+    for (let id = 0; id < other.size; id++) this.intern(other.flags(id))
+  }
+
   intern(flags: readonly string[]): number {
     this.learn(flags)
     const set = [...new Set(this.spell(flags))].sort(compareFlags)

@@ -199,3 +199,11 @@ export function unpackColumns<L extends Layout>(layout: L, limit: number, count:
   segment.count = count
   return segment
 }
+
+/** The same rows once more; no blob is known to hold them. */
+export function copySegment<L extends Layout>({ layout, limit, count, columns }: Segment<L>): Segment<L> {
+  const copy = new Segment(layout, limit, count)
+  for (const word in layout) copy.columns[word].set(columns[word].subarray(0, count))
+  copy.count = count
+  return copy
+}

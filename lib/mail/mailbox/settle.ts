@@ -44,12 +44,14 @@ interface Group {
 function settledMailbox(mailbox: MailboxState, marked: MailboxState | undefined): SettledMailbox | undefined {
   if (marked === undefined || marked.count !== mailbox.count) throw new Error(`the mailbox ${mailbox.id} is not the same in both folds`)
   const groups = new Map<string, Group>()
+  /** By the number of a flag set: what is asked of every message is worked out once. */
+  const marks: boolean[] = []
+  let [near, nearSet, nearModSeq]: [Group | undefined, number, number] = [undefined, 0, 0]
   for (let place = 0; place < mailbox.count; place++) {
-    if (!marked.flagsAt(place).includes(mark)) continue
-    const [flags, modSeq, uid] = [mailbox.flagsAt(place), mailbox.modSeqAt(place), mailbox.uidAt(place)]
-    const name = `${modSeq} ${flags.join(' ')}`
-    const group = groups.get(name) ?? { flags, modSeq, uids: [], last: -2 }
-    groups.set(name, group)
+    if (!(marks[marked.flagSetAt(place)] ??= marked.flagsAt(place).includes(mark))) continue
+    const [set, modSeq, uid] = [mailbox.flagSetAt(place), mailbox.modSeqAt(place), mailbox.uidAt(place)]
+    const group: Group = near !== undefined && set === nearSet && modSeq === nearModSeq ? near : groupOf(groups, mailbox.flagsAt(place), modSeq)
+    ;[near, nearSet, nearModSeq] = [group, set, modSeq]
     // A run may span UIDs that are gone.
     if (group.last === place - 1) group.uids[group.uids.length - 1] = uid
     else group.uids.push(uid, uid)
@@ -57,4 +59,11 @@ function settledMailbox(mailbox: MailboxState, marked: MailboxState | undefined)
   }
   if (groups.size === 0 && !marked.keywords().includes(mark)) return undefined
   return { mailbox: mailbox.id, highestModSeq: mailbox.highestModSeq, keywords: mailbox.keywords(), messages: [...groups.values()].map(({ flags, modSeq, uids }) => ({ flags, modSeq, uids })) }
+}
+
+function groupOf(groups: Map<string, Group>, flags: readonly string[], modSeq: number): Group {
+  const name = `${modSeq} ${flags.join(' ')}`
+  const group = groups.get(name) ?? { flags, modSeq, uids: [], last: -2 }
+  groups.set(name, group)
+  return group
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { changeAcl } from '#lib/mail/mailbox/acl.ts'
+import { annotate } from '#lib/mail/mailbox/annotate.ts'
 import { checkAccount } from '#lib/mail/mailbox/check.ts'
 import { cloneState } from '#lib/mail/mailbox/cloneState.ts'
 import { compactAccount } from '#lib/mail/mailbox/compact.ts'
@@ -363,8 +365,12 @@ test('the sweeper compacts when it looks for strays', async () => {
 test('a clone is equal, and goes ways of its own', async () => {
   const { account } = await flagged(3)
   for (let n = 0; n < 60; n++) await Promise.all(Array.from({ length: 100 }, () => fileText(account)))
+  await annotate(account, { mailboxId: inboxOf(account.state).id, changes: [{ user: 'anna', name: '/comment', value: Buffer.from('x') }] })
+  await changeAcl(account, { mailboxId: inboxOf(account.state).id, identifier: 'bert', action: 'add', rights: 'lr', domain: 'example.org' })
+  await moveMessages(account, { from: inboxOf(account.state).id, to: account.state.mailbox('Trash')?.id ?? '', uids: [3, 4] })
   const clone = cloneState(account.state)
   assert.deepEqual(describeState(clone), describeState(account.state))
+  assert.deepEqual(clone.flagSets.spellings(), account.state.flagSets.spellings())
   const before = describeState(account.state)
   const change: Change = { kind: 'expunge', mailbox: inboxOf(clone).id, uids: [1, 5000] }
   applyEntry(clone, clone.sequence + 1, { at: 1, writer: 'w', changes: [change] })

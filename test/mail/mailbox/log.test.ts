@@ -4,7 +4,10 @@ import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { copyMessages } from '#lib/mail/mailbox/copy.ts'
 import { moveMessages } from '#lib/mail/mailbox/move.ts'
+import { encodeEntry } from '#lib/mail/mailbox/entry.ts'
+import { entrySort } from '#lib/mail/mailbox/logKeys.ts'
 import { MailboxRefusal } from '#lib/mail/mailbox/refusal.ts'
+import { readEntries } from '#lib/mail/mailbox/tail.ts'
 import { describeState, fileText, inboxOf, makeSetting } from './setting.ts'
 
 test('a new account begins with INBOX and the special-use mailboxes, whoever opens it first', async () => {
@@ -99,4 +102,24 @@ test('quota is refused on the state as it is when the entry is written', async (
   const all = await Promise.allSettled(Array.from({ length: 10 }, () => fileText(a, { text: '1234567890', quotaBytes: 55 })))
   assert.equal(all.filter((one) => one.status === 'fulfilled').length, 5)
   assert.equal(a.state.usedBytes, 50)
+})
+
+test('a long log is read beside other work, also from an engine that answers at once', async () => {
+  const value = encodeEntry({ at: 1, writer: 'w', changes: [] })
+  const range = async ({ cursor = '0' }: { readonly cursor?: string }) => {
+    const number = Number(cursor) + 1
+    return { items: [{ sort: entrySort(number), value }], ...(number < 50 ? { next: String(number) } : {}) }
+  }
+  let turns = 0
+  let reading = true
+  const count = () => {
+    turns++
+    if (reading) setImmediate(count)
+  }
+  setImmediate(count)
+  let entries = 0
+  for await (const { sequence } of readEntries({ ...makeSetting().deps.table, range }, 'anna', 1)) assert.equal(sequence, ++entries)
+  reading = false
+  assert.equal(entries, 50)
+  assert.ok(turns >= 40, `${turns} turns for others`)
 })

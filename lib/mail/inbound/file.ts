@@ -13,7 +13,7 @@ import type { Account, Domain } from '#lib/mail/accounts/directory.ts'
 import type { AccountLimits } from '#lib/mail/accounts/limits.ts'
 import { appendMessage } from '#lib/mail/mailbox/append.ts'
 import type { FilingOutcome } from '#lib/mail/mailbox/filing.ts'
-import { MailboxRefusal } from '#lib/mail/mailbox/refusal.ts'
+import { AnewRefusal, MailboxRefusal } from '#lib/mail/mailbox/refusal.ts'
 import type { AccountMail, MailStore } from '#lib/mail/mailbox/store.ts'
 import type { InboundNote } from '#lib/mail/transit/note.ts'
 import type { DomainRoom } from './domainRoom.ts'
@@ -60,7 +60,8 @@ export async function fileFor(deps: FileDeps, note: InboundNote, message: Transi
     if (domain !== undefined) await deps.room.filed(domain, mail)
     return undefined
   } catch (error) {
-    if (error instanceof MailboxRefusal) return refusalOf(account, error)
+    // Made anew this moment: the account is there, and gets it when the note comes again.
+    if (error instanceof MailboxRefusal && !(error instanceof AnewRefusal)) return refusalOf(account, error)
     throw error
   } finally {
     mail.release()

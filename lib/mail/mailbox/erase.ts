@@ -36,11 +36,50 @@ export async function eraseAccount(deps: EraseDeps, accountId: string): Promise<
   await deps.table.commit([{ delete: sweepKey(accountId) }])
 }
 
-/** What a log that begins anew leaves behind (rebuild.ts): entries and other rows before that entry, snapshots and indexes. */
-export async function eraseBefore({ table, blobs }: Pick<EraseDeps, 'table' | 'blobs'>, accountId: string, sequence: number): Promise<void> {
-  await eraseRange(table, { partition: partitionOf(accountId), to: entrySort(sequence) })
+/** A process that has an account in memory looks at its log far more often. */
+const latelyMs = 60 * 60 * 1000
+
+/**
+ * What a log that begins anew leaves behind (rebuild.ts): entries and other rows before that entry, snapshots and indexes. The numbers
+ * of the entries of lately stay taken by empty ones, at least the last: a process that has not looked since would put its next entry
+ * there, find nobody in its way, and believe it written.
+ * @param at of the new beginning, ms
+ */
+export async function eraseBefore({ table, blobs }: Pick<EraseDeps, 'table' | 'blobs'>, accountId: string, { sequence, at }: { readonly sequence: number; readonly at: number }): Promise<void> {
+  const first = await firstOfLately(table, accountId, sequence, at - latelyMs)
+  const places = Array.from({ length: sequence - first }, (_, back) => sequence - 1 - back)
+  // From the end, so that until all is done readers still find the old beginning, and after it that it is worth nothing.
+  for (let from = 0; from < places.length; from += portLimits.commitChanges) {
+    await table.commit(places.slice(from, from + portLimits.commitChanges).map((place) => ({ put: entryKey(accountId, place), value: encodeEntry({ at, writer: '', changes: [], ...(place === first ? { first: 1 } : {}) }) })))
+  }
+  await eraseRange(table, { partition: partitionOf(accountId), to: entrySort(first) })
   await forgetIndexes({ table, blobs }, accountId)
   await eraseBlobs(blobs, snapshotPrefix(accountId))
+}
+
+/** Of the entries before that one; those that cannot be read count too. */
+async function firstOfLately(table: Table, accountId: string, sequence: number, since: number): Promise<number> {
+  let first = sequence - 1
+  let cursor: string | undefined
+  do {
+    const { items, next } = await table.range({ partition: partitionOf(accountId), from: entrySort(1), to: entrySort(sequence), backward: true, ...(cursor === undefined ? {} : { cursor }) })
+    for (const { sort, value } of items) {
+      const number = sequenceOf(sort) ?? first
+      if (isOlder(number, value, since)) return first
+      first = number
+    }
+    cursor = next
+  } while (cursor !== undefined)
+  return first
+}
+
+function isOlder(sequence: number, value: Uint8Array, than: number): boolean {
+  try {
+    return decodeEntry(sequence, value).at < than
+  } catch (error) {
+    if (error instanceof EntryFormatError) return false
+    throw error
+  }
 }
 
 /** The sequence number of the entry that ends the log. */

@@ -2,7 +2,7 @@
 import { errorFields } from '#lib/base/log.ts'
 import { endsLog } from './entry.ts'
 import { partitionOf, snapshotSort } from './logKeys.ts'
-import { MailboxRefusal } from './refusal.ts'
+import { AnewRefusal, MailboxRefusal } from './refusal.ts'
 import { SnapshotKeeper } from './snapshotKeeper.ts'
 import type { SnapshotDeps } from './snapshotKeeper.ts'
 import { AccountState, applyEntry } from './state.ts'
@@ -65,7 +65,8 @@ export async function loadForFiling(deps: SnapshotDeps, accountId: string): Prom
   try {
     return { snapshots, state: await foldForFiling(deps, accountId, snapshots, pointer) }
   } catch (error) {
-    if (error instanceof MailboxRefusal) throw error
+    // What was made anew has left a snapshot of before at most.
+    if (error instanceof MailboxRefusal && !(error instanceof AnewRefusal)) throw error
     // Replaced meanwhile, or damaged: the other way looks into that.
     return await loadWhole(deps, accountId, filingEntries)
   }

@@ -2,7 +2,7 @@
  * An account made anew from its blobs alone, when its log is lost or worth nothing any more.
  *
  * In words. With a log there, its end gets one more entry that says that the log begins here (`begin`); with it the pointer to the
- * snapshot goes, then the entries before it, indexes and snapshots. Processes that have the account in memory meet that entry at their
+ * snapshot goes, then what the entries before it said, indexes and snapshots. Processes that have the account in memory meet that entry at their
  * next look and let go. From there on, or from nothing, every content in the Blobs is filed in the order of its making, where it was
  * filed at first; blobs stay where they are.
  *
@@ -57,11 +57,12 @@ export async function beginAnew(deps: MailDeps, accountId: string): Promise<void
   for (let left = deps.settings.appendTries; left > 0; left--) {
     const last = await logLength(deps, accountId)
     if (last === 0) return
-    const value = encodeEntry({ at: deps.clock.now(), writer: randomBytes(6).toString('base64url'), changes: [{ kind: 'begin', lastUidValidity }], first: 1 })
+    const at = deps.clock.now()
+    const value = encodeEntry({ at, writer: randomBytes(6).toString('base64url'), changes: [{ kind: 'begin', lastUidValidity }] })
     const { committed } = await deps.table.commit([{ put: entryKey(accountId, last + 1), value, onlyIf: 'absent' }, { delete: { partition: partitionOf(accountId), sort: snapshotSort } }])
     if (!committed) continue
     deps.bell.ring(accountId)
-    return await eraseBefore(deps, accountId, last + 1)
+    return await eraseBefore(deps, accountId, { sequence: last + 1, at })
   }
   throw new Error(`others wrote to account ${accountId} all the time: stop the server first`)
 }

@@ -119,7 +119,8 @@ interface Moment {
  */
 export function applyEntry(state: AccountState, sequence: number, entry: Entry): void {
   if (endsLog(entry)) throw new MailboxRefusal('NONEXISTENT', 'The account was deleted')
-  if (state.sequence > 0 && entry.changes.some(({ kind }) => kind === 'begin')) throw new AnewRefusal()
+  // Before it stand at most empty entries, which keep their numbers taken (erase.ts).
+  if (state.mailboxCount > 0 && entry.changes.some(({ kind }) => kind === 'begin')) throw new AnewRefusal()
   // Entries that were taken out are stood for by the next one that is there.
   const next = state.sequence + 1
   if (next < (entry.first ?? sequence) || next > sequence) throw new EntryFormatError(sequence, `it does not follow entry ${state.sequence}`)

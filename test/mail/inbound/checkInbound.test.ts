@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EngineUnavailableError } from '#lib/engine/ports.ts'
+import { beginAnew } from '#lib/mail/mailbox/rebuild.ts'
 import type { InboundNote } from '#lib/mail/transit/note.ts'
 import { encodeNote } from '#lib/mail/transit/note.ts'
 import { asNote, auth, body, envelope, hostname, inbound, inlineContent, openStage, outbound, sent, text, unjudged, verdict } from './stage.ts'
@@ -321,4 +322,18 @@ test('a fault fails its own note only, and is logged whole', async () => {
   assert.deepEqual(answers.map(({ kind }) => kind), ['done', 'failed', 'failed'])
   assert.deepEqual(events(stage, 'check-failed').map(({ note }) => note), ['Q3', 'Q2'])
   assert.deepEqual(stage.told, [])
+})
+
+test('mail for an account that is made anew at this very moment is no mail for nobody: it waits, and is filed into the new one', async () => {
+  const stage = await openStage()
+  await stage.run({ queueId: 'Q0' })
+  const { id = '' } = (await stage.directory.user('anna@ours.example')) ?? {}
+  stage.engine.before = async (call, key) => {
+    if (call !== 'put' || !key.startsWith(`mail/${id}/`)) return
+    stage.engine.before = async () => undefined
+    await beginAnew(stage.deps, id)
+  }
+  assert.equal((await stage.run({})).kind, 'failed')
+  assert.deepEqual(await stage.run({}), { kind: 'done', then: [] })
+  assert.deepEqual([stage.told, (await stage.messages('anna@ours.example')).length], [[], 1])
 })

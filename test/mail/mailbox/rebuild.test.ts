@@ -6,7 +6,7 @@ import { checkAccount } from '#lib/mail/mailbox/check.ts'
 import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { loadAccount, readState } from '#lib/mail/mailbox/load.ts'
-import { isPackKey, partitionOf } from '#lib/mail/mailbox/logKeys.ts'
+import { isPackKey, partitionOf, snapshotPrefix, snapshotSort } from '#lib/mail/mailbox/logKeys.ts'
 import { createMailbox } from '#lib/mail/mailbox/mailboxes.ts'
 import { moveMessages } from '#lib/mail/mailbox/move.ts'
 import { openBody, readMetadata } from '#lib/mail/mailbox/read.ts'
@@ -134,6 +134,52 @@ test('a log that is there is thrown away at one instant, and those who know it l
   assert.equal((await liveStore.open('anna')).state.messageCount, 8)
   await wholeAccount(setting)
   assert.deepEqual((await readState(setting.deps, 'anna')).messageCount, 8)
+})
+
+test('a process that has not looked for some entries is refused, and puts none of its own before the new beginning', async () => {
+  const setting = makeSetting({ snapshotEntries: 3 })
+  const live = await filled(setting)
+  const stale = await setting.store().open('anna')
+  for (let n = 0; n < 9; n++) await changeFlags(live, { mailboxId: idOf(live, 'INBOX'), uids: [1, 2], action: n % 2 === 0 ? 'remove' : 'add', flags: ['\\Seen'] })
+  await live.log.settle()
+  await beginAnew(setting.deps, 'anna')
+  const late = { mailboxName: 'INBOX', flags: [], content: Buffer.from('Subject: late\r\n\r\n'), deliveryId: 'late' }
+  await assert.rejects(appendMessage(stale, late), { name: 'MailboxRefusal', message: /made anew/ })
+  const { account } = await rebuild(setting)
+  assert.equal(account.state.messageCount, 8)
+  await wholeAccount(setting)
+})
+
+test('of a log from long ago nothing is left but its last number, and a second beginning leaves the first behind', async () => {
+  const setting = makeSetting()
+  await filled(setting)
+  setting.clock.time += 2 * 60 * 60 * 1000
+  const numbers = async () => (await setting.deps.table.range({ partition: partitionOf('anna') })).items.map(({ sort }) => Number(sort.slice(1)))
+  const last = await logLength(setting.deps, 'anna')
+  await beginAnew(setting.deps, 'anna')
+  assert.deepEqual(await numbers(), [last, last + 1])
+  await beginAnew(setting.deps, 'anna')
+  assert.deepEqual(await numbers(), [last, last + 1, last + 2])
+  const { account } = await rebuild(setting)
+  assert.equal(account.state.messageCount, 8)
+  await wholeAccount(setting)
+})
+
+test('a snapshot of the old log that is written too late keeps nobody from filing or reading', async () => {
+  const setting = makeSetting({ snapshotEntries: 3 })
+  const live = await filled(setting)
+  await live.log.settle()
+  const rows = setting.engine.rows.get(partitionOf('anna'))
+  const pointer = rows?.get(snapshotSort) ?? assert.fail('there is no snapshot')
+  const blobs = [...setting.engine.kept].filter(([key]) => key.startsWith(snapshotPrefix('anna')))
+  await beginAnew(setting.deps, 'anna')
+  const quiet = { ...setting, deps: { ...setting.deps, settings: { ...setting.deps.settings, snapshotEntries: 0 } } }
+  await rebuild(quiet)
+  setting.engine.rows.get(partitionOf('anna'))?.set(snapshotSort, pointer)
+  for (const [key, blob] of blobs) setting.engine.kept.set(key, blob)
+  const filing = await setting.store({ snapshotEntries: 0 }).openForFiling('anna')
+  await appendMessage(filing, { mailboxName: 'INBOX', flags: [], content: Buffer.from('Subject: new\r\n\r\n') })
+  assert.equal((await setting.store({ snapshotEntries: 0 }).open('anna')).state.messageCount, 9)
 })
 
 test('a rebuild that is cut short anywhere shows no half of the old log, and is done again', async () => {

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto'
 /** Disks take 255 octets; endings such as `.mbox.part` come behind. */
 const mostBytes = 200
 
-/** `cur`, `new` and `tmp` are the Maildir's own; the rest would be hidden, steer a terminal, or look like our own files. */
-const special = /^(?:cur|new|tmp|mailboxes\.json)$|^\.|\.(?:mbox|part)$/i
+/** `cur`, `new`, `tmp` and the list of keywords are the Maildir's own; the rest would be hidden or look like our own files. */
+const special = /^(?:cur|new|tmp|dovecot-keywords|mailboxes\.json)$|^\.|\.(?:mbox|part)$/i
 
 /** A path for each name, one text a level. Names are the account's own: `/` between levels. */
 export function folderPaths(names: readonly string[]): ReadonlyMap<string, readonly string[]> {

@@ -15,6 +15,7 @@ describe('a mailbox as a folder', () => {
     ['.hidden', '%2Ehidden'],
     ['cur', '%63ur'],
     ['Lists/New', 'Lists/%4Eew'],
+    ['INBOX/dovecot-keywords', 'INBOX/%64ovecot-keywords'],
     ['old.mbox', '%6Fld.mbox'],
     ['100%', '100%25'],
     ['a:b*c', 'a%3Ab%2Ac'],

@@ -1,6 +1,6 @@
 /**
- * Compaction: changes of flags older than `mailbox.retentionMs` are taken out of the log, and one entry in the place of the last of
- * them says what all of them had made (settle.ts).
+ * Compaction: changes of flags older than `mailbox.retentionMs`, and than a day, are taken out of the log, and one entry in the place
+ * of the last of them says what all of them had made (settle.ts).
  *
  * In words. A stretch is looked for: entries that change flags and nothing else, all old enough, from the first (`since`) to the last
  * one (`last`); whatever else stands between them stays where it is. Then
@@ -35,6 +35,7 @@ import { isFlagsOnly, marking, settleChange } from './settle.ts'
 import { snapshotSequence } from './snapshotKeeper.ts'
 import { AccountState, applyEntry } from './state.ts'
 import type { AccountMail } from './store.ts'
+import { strayBefore } from './strays.ts'
 import { readEntries, readRow, readRows } from './tail.ts'
 import type { LogRow } from './tail.ts'
 
@@ -101,11 +102,12 @@ async function heldFrom({ accountId, log: { deps } }: AccountMail): Promise<numb
 
 // ---------------------------------------------------------------- which
 
-async function findStretch({ table, clock, settings }: MailDeps, accountId: string, { from, until, least, most }: { readonly from: number; readonly until: number; readonly least: number; readonly most: number }): Promise<Stretch | undefined> {
-  const before = clock.now() - settings.retentionMs
+async function findStretch(deps: MailDeps, accountId: string, { from, until, least, most }: { readonly from: number; readonly until: number; readonly least: number; readonly most: number }): Promise<Stretch | undefined> {
+  // However short the retention: a process that has not looked for some minutes must not find the number of its next entry free again.
+  const before = strayBefore(deps)
   const found: number[] = []
   let waiting: number | undefined
-  for await (const { sequence, entry } of readEntries(table, accountId, from)) {
+  for await (const { sequence, entry } of readEntries(deps.table, accountId, from)) {
     // One that has another behind it is not the last of the log.
     if (waiting !== undefined) found.push(waiting)
     waiting = undefined

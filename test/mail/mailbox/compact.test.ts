@@ -362,6 +362,22 @@ test('the sweeper compacts when it looks for strays', async () => {
   assert.deepEqual(setting.events.filter(({ event }) => event === 'swept').map(({ fields }) => fields), [{ account: 'anna', messages: 0, strays: 0, entries: 199 }])
 })
 
+test('whatever the retention, a process that has not looked for an hour appends behind the others, not between them', async () => {
+  const setting = makeSetting({ retentionMs: 0 })
+  const account = await setting.store().open('anna')
+  await fileText(account)
+  const stale = await setting.store().open('anna')
+  for (let n = 0; n < 9; n++) await changeFlags(account, { mailboxId: inboxOf(account.state).id, uids: [1], action: n % 2 === 0 ? 'add' : 'remove', flags: ['Work'] })
+  await fileText(account)
+  setting.clock.time += day / 24
+  await compactAccount(account, { least: 2 })
+  assert.equal((await fileText(stale)).uid, 3)
+  await wholeAccount(setting)
+  setting.clock.time += day
+  assert.equal(await compactAccount(account, { least: 2 }), 8)
+  await wholeAccount(setting)
+})
+
 test('a clone is equal, and goes ways of its own', async () => {
   const { account } = await flagged(3)
   for (let n = 0; n < 60; n++) await Promise.all(Array.from({ length: 100 }, () => fileText(account)))

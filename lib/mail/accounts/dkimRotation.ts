@@ -65,10 +65,13 @@ async function changeKeys(deps: DirectoryDeps, text: string, change: (domain: Do
   })
 }
 
-/** A second pair of the same month gets a letter: no selector ever stands for two keys. */
+/**
+ * A second pair of the same month gets a letter, behind that of every pair there is: a pair that signs outlives those that signed
+ * before it, so no selector that has signed is given to another key while its old record lies in caches (RFC 6376 §3.1).
+ */
 function freeSelector(selector: string, taken: ReadonlySet<string>): string {
-  const more = Array.from('bcdefghijklmnopqrstuvwxyz', (letter) => selector + letter)
-  const free = [selector, ...more].find((one) => !taken.has(one))
+  const all = ['', ...'bcdefghijklmnopqrstuvwxyz'].map((letter) => selector + letter)
+  const free = all[all.findLastIndex((one) => taken.has(one)) + 1]
   if (free === undefined) throw new DirectoryRefusal('invalid', 'no more keys can be made this month')
   return free
 }

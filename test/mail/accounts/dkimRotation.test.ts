@@ -34,6 +34,11 @@ test('new keys wait, then sign, while those before rest until they are removed',
   assert.deepEqual(lives((await directory.removeDkimKeys(domain, [])).dkim), ['rsa202611b signs', 'ed25519202611b signs'])
 })
 
+test('the selector of a key that has signed and was removed is given to no other key', async () => {
+  assert.deepEqual(lives((await directory.addDkimKeys(domain)).dkim), ['rsa202611b signs', 'ed25519202611b signs', 'rsa202611c waits', 'ed25519202611c waits'])
+  await directory.removeDkimKeys(domain, ['rsa202611c', 'ed25519202611c'])
+})
+
 test('keys that wait can be removed by name, and those of another month bear its name', async () => {
   stage.clock.at += 40 * 24 * 3600 * 1000
   assert.deepEqual(lives((await directory.addDkimKeys(domain)).dkim).slice(2), ['rsa202701 waits', 'ed25519202701 waits'])

@@ -13,8 +13,14 @@ export function addAliasCommands(program: Command): void {
 }
 
 async function addAlias(address: string, targets: readonly string[], options: PlaceOptions): Promise<void> {
-  const alias = await inPlace(options, ({ directory }) => directory.addAlias({ address, targets }))
-  say(outputOf(options), `${showAddress(alias.address)} leads to ${alias.targets.map(showAddress).join(', ')}`, alias)
+  const { alias, astray } = await inPlace(options, async ({ directory }) => {
+    const made = await directory.addAlias({ address, targets })
+    const found = await Promise.all(made.targets.map(async (target) => ({ target, kind: (await directory.resolveRecipient(target)).kind })))
+    return { alias: made, astray: found.filter(({ kind }) => kind === 'unknown').map(({ target }) => showAddress(target)) }
+  })
+  // Not refused: aliases and users are made in any order.
+  const warning = astray.length === 0 ? '' : `; nobody is here under ${astray.join(', ')} yet: mail to it is accepted and then bounced or discarded`
+  say(outputOf(options), `${showAddress(alias.address)} leads to ${alias.targets.map(showAddress).join(', ')}${warning}`, alias)
 }
 
 async function listAliases(domain: string | undefined, options: PlaceOptions): Promise<void> {

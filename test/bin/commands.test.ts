@@ -136,6 +136,8 @@ describe('user, alias and app-password', () => {
     const added = assertOk(await program.run(['alias', 'add', 'team@example.com', 'Ann@example.com', 'Bert@elsewhere.example', '--json']))
     assert.deepEqual(added.json<{ targets: string[] }>().targets, ['ann@example.com', 'Bert@elsewhere.example'])
     assert.match(assertOk(await program.run(['alias', 'list'])).stdout, /^team@example\.com +ann@example\.com, Bert@elsewhere\.example$/m)
+    assert.match(assertOk(await program.run(['alias', 'add', 'typo@example.com', 'anne@example.com', 'ann@example.com'])).stdout, /leads to anne@example\.com, ann@example\.com; nobody is here under anne@example\.com yet/)
+    assertOk(await program.run(['alias', 'remove', 'typo@example.com']))
     assertRefused(await program.run(['alias', 'add', 'ann@example.com', 'x@example.org']), /is a user already/)
     assertMisused(await program.run(['alias', 'add', 'lonely@example.com']), /missing required argument 'targets'/)
     assertRefused(await program.run(['user', 'remove', 'ann@example.com', '--yes']), /target of team@example\.com/)

@@ -106,7 +106,9 @@ export function onlyReading(deps: SnapshotDeps): SnapshotDeps {
 async function foldTail(deps: SnapshotDeps, accountId: string, state: AccountState, end: LogEnd, snapshots: SnapshotKeeper, enough: number | undefined): Promise<AccountState> {
   let entries = 0
   let bytes = 0
+  let last = 0
   const fold = ({ sequence, entry, sizeBytes }: LogRow) => {
+    last = Math.max(last, sequence)
     if (sequence <= state.sequence) return
     applyEntry(state, sequence, entry)
     entries++
@@ -121,7 +123,6 @@ async function foldTail(deps: SnapshotDeps, accountId: string, state: AccountSta
   end.rows.forEach(fold)
   // Told once, so that a long log without a snapshot leads to one, not to one every so many entries.
   if (entries > 0) snapshots.folded(state, bytes, entries, enough)
-  const last = end.rows.at(-1)?.sequence ?? 0
   if (last < state.sequence) throw new Error(`the log of account ${accountId} ends at entry ${last}, before its snapshot of entry ${state.sequence}`)
   return state
 }

@@ -123,3 +123,18 @@ test('a long log is read beside other work, also from an engine that answers at 
   assert.equal(entries, 50)
   assert.ok(turns >= 40, `${turns} turns for others`)
 })
+
+test('an account whose last entries are old is opened while another process appends', async () => {
+  const setting = makeSetting({ snapshotEntries: 0 })
+  const other = await setting.store().open('anna')
+  for (let n = 0; n < 70; n++) await fileText(other)
+  setting.clock.time += 31 * 24 * 60 * 60 * 1000
+  let ranges = 0
+  setting.engine.before = async (call) => {
+    if (call !== 'range' || ++ranges !== 2) return
+    await fileText(other)
+  }
+  const account = await setting.store().open('anna')
+  assert.ok(ranges >= 2)
+  assert.deepEqual([account.state.messageCount, describeState(account.state)], [71, describeState(other.state)])
+})

@@ -20,7 +20,9 @@ export async function* readEvents(table: Table, accountId: string, { from, to, t
   const end = to === undefined ? undefined : to + 1
   let next = from
   for await (const { sequence, entry } of readEntries(table, accountId, from, end)) {
-    tellGone(sequence, entry, { from, onGone })
+    // One that says nothing keeps its number taken (lib/mail/mailbox/erase.ts): what begins behind it tells of it.
+    if (entry.changes.length === 0) continue
+    tellGone(sequence, entry, { from: next, onGone })
     for (const event of eventsOf(accountId, sequence, entry)) if (types.length === 0 || types.includes(event.type)) yield event
     next = sequence + 1
   }
@@ -32,7 +34,8 @@ export async function* readEvents(table: Table, accountId: string, { from, to, t
 function tellGone(sequence: number, { first = sequence, changes }: Entry, { from, onGone }: Pick<Stretch, 'from' | 'onGone'>): void {
   // In the place of the last of them stands what all had made.
   const isSettling = changes.some(({ kind }) => kind === 'settle')
-  if (first < sequence || isSettling) onGone?.(Math.max(first, from), isSettling ? sequence : sequence - 1)
+  const [gone, last] = [Math.max(first, from), isSettling ? sequence : sequence - 1]
+  if (gone <= last) onGone?.(gone, last)
 }
 
 /** Takes events in their order, or says why it did not take them. */

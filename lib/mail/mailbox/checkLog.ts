@@ -6,6 +6,7 @@ import type { Row } from '#lib/engine/ports.ts'
 import type { CheckProgress } from './check.ts'
 import { firstDifference } from './describe.ts'
 import { endsLog, entryLimitBytes } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { entriesEnd, partitionOf, sequenceOf, snapshotSort } from './logKeys.ts'
 import type { Problems } from './problems.ts'
 import { SnapshotKeeper } from './snapshotKeeper.ts'
@@ -44,7 +45,7 @@ export async function checkLog(deps: SnapshotDeps, accountId: string, problems: 
       fold.miss()
       problems.add('log', last + 2 === first ? `Entry ${last + 1} of the log is missing` : `Entries ${last + 1} to ${first - 1} of the log are missing`)
     }
-    if (first <= last && sequence > last && first < sequence) problems.add('log', `Entry ${sequence} of the log stands for entry ${first}, which is there`)
+    if (first <= last && sequence > last && first < sequence && !(read !== undefined && beginsAnew(read.entry))) problems.add('log', `Entry ${sequence} of the log stands for entry ${first}, which is there`)
     if (sequence > last) last = sequence
     if (row.value.length > entryLimitBytes) problems.add('log', `Entry ${sequence} of the log has ${row.value.length} octets, more than ${entryLimitBytes}`)
     if (read === undefined) fold.miss()
@@ -55,6 +56,11 @@ export async function checkLog(deps: SnapshotDeps, accountId: string, problems: 
   if (last < fold.snapshotSequence) problems.add('log', `The log ends at entry ${last}, before its snapshot of entry ${fold.snapshotSequence}`)
   onProgress({ stage: 'log', done: entries, total: entries })
   return { state: fold.state, entries }
+}
+
+/** Such an entry stands for all before it, whether they are there or not (erase.ts). */
+function beginsAnew({ changes }: Entry): boolean {
+  return changes.length === 0 || changes.some(({ kind }) => kind === 'begin')
 }
 
 function readOrTell(row: Row, problems: Problems): LogRow | undefined {

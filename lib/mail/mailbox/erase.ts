@@ -37,36 +37,38 @@ export async function eraseAccount(deps: EraseDeps, accountId: string): Promise<
 }
 
 /** A process that has an account in memory looks at its log far more often. */
-const latelyMs = 60 * 60 * 1000
+const latelyMs = 24 * 60 * 60 * 1000
+/** Whatever their age: one that works for long, a sweep for example, may have looked before all that. */
+const leastTaken = 100
 
 /**
  * What a log that begins anew leaves behind (rebuild.ts): entries and other rows before that entry, snapshots and indexes. The numbers
- * of the entries of lately stay taken by empty ones, at least the last: a process that has not looked since would put its next entry
- * there, find nobody in its way, and believe it written.
+ * of the last entries stay taken by empty ones: a process that has not looked since would put its next entry
+ * there, find nobody in its way, and believe it written. Each stands for all before it, for two may do this at the same time.
  * @param at of the new beginning, ms
  */
 export async function eraseBefore({ table, blobs }: Pick<EraseDeps, 'table' | 'blobs'>, accountId: string, { sequence, at }: { readonly sequence: number; readonly at: number }): Promise<void> {
-  const first = await firstOfLately(table, accountId, sequence, at - latelyMs)
+  const first = await firstTaken(table, accountId, sequence, at - latelyMs)
   const places = Array.from({ length: sequence - first }, (_, back) => sequence - 1 - back)
   // From the end, so that until all is done readers still find the old beginning, and after it that it is worth nothing.
   for (let from = 0; from < places.length; from += portLimits.commitChanges) {
-    await table.commit(places.slice(from, from + portLimits.commitChanges).map((place) => ({ put: entryKey(accountId, place), value: encodeEntry({ at, writer: '', changes: [], ...(place === first ? { first: 1 } : {}) }) })))
+    await table.commit(places.slice(from, from + portLimits.commitChanges).map((place) => ({ put: entryKey(accountId, place), value: encodeEntry({ at, writer: '', changes: [], first: 1 }) })))
   }
   await eraseRange(table, { partition: partitionOf(accountId), to: entrySort(first) })
   await forgetIndexes({ table, blobs }, accountId)
   await eraseBlobs(blobs, snapshotPrefix(accountId))
 }
 
-/** Of the entries before that one; those that cannot be read count too. */
-async function firstOfLately(table: Table, accountId: string, sequence: number, since: number): Promise<number> {
-  let first = sequence - 1
+/** Whose number stays taken; entries that cannot be read count too. */
+async function firstTaken(table: Table, accountId: string, sequence: number, since: number): Promise<number> {
+  let first = Math.max(1, sequence - leastTaken)
   let cursor: string | undefined
   do {
     const { items, next } = await table.range({ partition: partitionOf(accountId), from: entrySort(1), to: entrySort(sequence), backward: true, ...(cursor === undefined ? {} : { cursor }) })
     for (const { sort, value } of items) {
       const number = sequenceOf(sort) ?? first
       if (isOlder(number, value, since)) return first
-      first = number
+      first = Math.min(first, number)
     }
     cursor = next
   } while (cursor !== undefined)

@@ -58,7 +58,7 @@ export async function beginAnew(deps: MailDeps, accountId: string): Promise<void
     const last = await logLength(deps, accountId)
     if (last === 0) return
     const at = deps.clock.now()
-    const value = encodeEntry({ at, writer: randomBytes(6).toString('base64url'), changes: [{ kind: 'begin', lastUidValidity }] })
+    const value = encodeEntry({ at, writer: randomBytes(6).toString('base64url'), changes: [{ kind: 'begin', lastUidValidity }], first: 1 })
     const { committed } = await deps.table.commit([{ put: entryKey(accountId, last + 1), value, onlyIf: 'absent' }, { delete: { partition: partitionOf(accountId), sort: snapshotSort } }])
     if (!committed) continue
     deps.bell.ring(accountId)

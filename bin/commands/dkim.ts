@@ -68,6 +68,7 @@ async function demandPublished({ config }: Place, { name, dkim }: Domain): Promi
   for (const key of dkim.filter(({ use }) => use === 'waits')) {
     const record = dkimName(name, key)
     const answer = await resolver.txt(record)
+    if (answer.status === 'failed') throw new CommandError(`the DNS does not answer for ${record} (${answer.reason}): say this again later; --unchecked does not ask`)
     const found = answer.status === 'found' ? answer.records : []
     if (!found.some((text) => plain(text) === plain(dkimText(key)))) throw new CommandError(`the DNS does not say yet what it must under ${record}: publish the record (pennypost domain show ${showDomain(name)}), wait, and say this again; --unchecked does not ask`)
   }

@@ -37,6 +37,9 @@ describe('dkim', () => {
     const early = await run('use', 'example.com')
     assert.equal(early.code, 1)
     assert.match(early.stderr, /^the DNS does not say yet what it must under rsa\d{6}b\._domainkey\.example\.com: [^\n]+\n$/)
+    const [, , waiting] = (await run('list', 'example.com', '--json')).json<Facts>().keys
+    zone[`${waiting?.record.name} ${types.txt}`] = { rcode: 2 }
+    assert.match((await run('use', 'example.com')).stderr, /^the DNS does not answer for rsa\d{6}b\._domainkey\.example\.com \([^)]+\): say this again later; [^\n]+\n$/)
     for (const { does, record } of (await run('list', 'example.com', '--json')).json<Facts>().keys)
       // As some DNS editors store it: in pieces, with another space.
       if (does === 'waits') zone[`${record.name} ${types.txt}`] = { records: [{ type: types.txt, ttl: 60, data: txtData(...(record.value.replace('; p', ';  p').match(/.{1,200}/g) ?? [])) }] }

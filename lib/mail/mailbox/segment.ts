@@ -17,8 +17,7 @@ export type SegmentFacts = readonly (number | Uint8Array)[]
 interface Saved {
   readonly key: string
   readonly revision: number
-  /** Absent where an older program wrote it. */
-  readonly facts: SegmentFacts | undefined
+  readonly facts: SegmentFacts
 }
 
 /** What a snapshot's head says of a segment that lies in a blob. */
@@ -134,9 +133,9 @@ export class Segment<L extends Layout> {
     return this.#saved?.revision === this.#revision ? this.#saved.facts : undefined
   }
 
-  /** `revision` is that of the rows which were written there. */
-  markSaved(key: string | undefined, revision: number, facts?: SegmentFacts): void {
-    this.#saved = key === undefined ? undefined : { key, revision, facts }
+  /** `revision` is that of the rows which were written there; without arguments, no blob is sure to hold them. */
+  markSaved(saved?: Saved): void {
+    this.#saved = saved
   }
 
   touch(): void {

@@ -25,12 +25,7 @@ import type { Lend } from './seal.ts'
 import { AccountState } from './state.ts'
 import { Vanished, vanishedLayout, vanishedLimit } from './vanished.ts'
 
-/**
- * Version 1 knew neither rights nor annotations; what it wrote is read as an account without any. Version 2 said nothing of its blobs
- * but their keys: all of them have to be read.
- */
 const snapshotVersion = 3
-const readableVersions: readonly unknown[] = [1, 2, snapshotVersion]
 
 /** Segments up to here lie in the head: a small account is one blob. */
 const inlineBytes = 16 * 1024
@@ -39,10 +34,10 @@ const growingBytes = 320 * 1024
 
 const packr = new Packr({ useRecords: false })
 
-/** A segment in a snapshot: its rows and columns, the flag sets its flags column counts from, or the key of the blob that holds these. */
+/** A segment in a snapshot: its rows and columns and the flag sets its flags column counts from, or the blob that holds these and what filing has to know of it. */
 type SegmentBody = readonly [count: number, columns: readonly Uint8Array[], flagSets: readonly (readonly string[])[] | null]
 type SavedPlace = readonly [key: string, count: number, facts: SegmentFacts]
-type SegmentPlace = SegmentBody | SavedPlace | string
+type SegmentPlace = SegmentBody | SavedPlace
 
 /** A segment that has to be written, as it was when the state was frozen. */
 export interface FrozenPart {
@@ -64,12 +59,12 @@ export interface FrozenState {
 type PackedAnnotation = readonly [user: string | null, name: string, value: Uint8Array]
 type PackedMailbox = readonly [
   MailboxFacts['id'], string, string | null, number, number, number, number, readonly string[], readonly SegmentPlace[], readonly SegmentPlace[],
-  acl?: readonly (readonly [string, string])[], annotations?: readonly PackedAnnotation[],
+  acl: readonly (readonly [string, string])[], annotations: readonly PackedAnnotation[],
 ]
 type Head = readonly [
   version: number, sequence: number, time: number, lastUidValidity: number, spellings: readonly string[], subscriptions: readonly string[],
   vacated: readonly (readonly [string, number])[], shares: readonly Uint8Array[], mailboxes: readonly PackedMailbox[], deliveries: readonly SegmentPlace[], departed: readonly SegmentPlace[],
-  annotations?: readonly PackedAnnotation[],
+  annotations: readonly PackedAnnotation[],
 ]
 
 export function freezeState(state: AccountState): FrozenState {
@@ -94,8 +89,7 @@ export function freezeState(state: AccountState): FrozenState {
       const keys: string[] = []
       const place = (frozen: () => SegmentPlace): SegmentPlace => {
         const one = frozen()
-        const key = keyOfPlace(one)
-        if (key !== undefined) keys.push(key)
+        if (isSaved(one)) keys.push(one[0])
         return one
       }
       const packed = mailboxes.map((mailbox): PackedMailbox => [...mailbox.facts, mailbox.messages.map(place), mailbox.vanished.map(place), mailbox.acl, mailbox.annotations])
@@ -182,7 +176,7 @@ function toBytes(array: Float64Array | Uint32Array): Uint8Array {
 /** @throws for another version */
 export function unpackHead(bytes: Uint8Array): Head {
   const head = packr.unpack(bytes) as Head
-  if (!Array.isArray(head) || !readableVersions.includes(head[0])) throw new Error(`a snapshot has version ${String(head[0])}, this program reads version ${snapshotVersion}`)
+  if (!Array.isArray(head) || head[0] !== snapshotVersion) throw new Error(`a snapshot has version ${String(head[0])}, this program reads version ${snapshotVersion}`)
   return head
 }
 
@@ -197,19 +191,9 @@ function* listedPlaces(head: Head): Generator<readonly [list: string, place: Seg
   for (const place of departed) yield ['departed', place]
 }
 
-function keyOfPlace(place: SegmentPlace): string | undefined {
-  if (typeof place === 'string') return place
-  return typeof place[0] === 'string' ? place[0] : undefined
-}
-
 /** The keys of a snapshot's blobs besides its head. */
 export function partKeys(head: Head): string[] {
-  return [...listedPlaces(head)].map(([, place]) => keyOfPlace(place)).filter((key) => key !== undefined)
-}
-
-/** Those that a state for filing cannot do without: an older program said nothing of them in the head. */
-export function unexplainedKeys(head: Head): string[] {
-  return [...listedPlaces(head)].map(([, place]) => place).filter((place) => typeof place === 'string')
+  return [...listedPlaces(head)].flatMap(([, place]) => (isSaved(place) ? [place[0]] : []))
 }
 
 /** Which rows each blob holds ({@link rowsName}), for those who have the same rows. */
@@ -223,12 +207,12 @@ export function rowsName(list: string, count: number, facts: SegmentFacts): stri
 }
 
 function isSaved(place: SegmentPlace): place is SavedPlace {
-  return typeof place !== 'string' && typeof place[0] === 'string'
+  return typeof place[0] === 'string'
 }
 
-/** `parts` holds {@link partKeys}; rows of other blobs stay unread. @throws when something does not fit */
+/** `parts` holds the blobs of {@link partKeys}; rows of those that it does not hold stay unread. @throws when something does not fit */
 export function thawState(head: Head, parts: ReadonlyMap<string, Lend>): AccountState {
-  const [, sequence, time, lastUidValidity, spellings, subscriptions, vacated, shares, mailboxes, deliveries, departed, annotations = []] = head
+  const [, sequence, time, lastUidValidity, spellings, subscriptions, vacated, shares, mailboxes, deliveries, departed, annotations] = head
   const thaw = <L extends Layout>(layout: L, limit: number) => (place: SegmentPlace) => thawSegment(place, parts, { layout, limit, thaw: (body) => thawRows(layout, limit, body) })
   const state = new AccountState(new DeliveryMemory(deliveries.map(thaw(deliveryLayout, deliveryLimit))), new Departed(departed.map(thaw(departedLayout, departedLimit))))
   state.sequence = sequence
@@ -239,7 +223,7 @@ export function thawState(head: Head, parts: ReadonlyMap<string, Lend>): Account
   for (const [name, uidValidity] of vacated) state.vacated.set(name, uidValidity)
   thawShares(state, shares)
   thawAnnotations(state.annotations, annotations)
-  for (const [id, name, specialUse, createdAt, uidValidity, uidNext, highestModSeq, keywords, messages, vanished, acl = [], annotated = []] of mailboxes) {
+  for (const [id, name, specialUse, createdAt, uidValidity, uidNext, highestModSeq, keywords, messages, vanished, acl, annotated] of mailboxes) {
     const list = new MessageList(messages.map((place) => thawSegment(place, parts, { layout: messageLayout, limit: messageLimit, thaw: (body) => thawMessages(state.flagSets, body) })))
     const mailbox = new MailboxState({ id, name, specialUse, createdAt, uidValidity, uidNext, highestModSeq, keywords }, state.flagSets, list, new Vanished(vanished.map(thaw(vanishedLayout, vanishedLimit))))
     for (const [identifier, rights] of acl) mailbox.grant(identifier, rights)
@@ -263,18 +247,11 @@ interface Kind<L extends Layout> {
 
 /** What the head tells enough of stays packed, or unread where its blob was not read. */
 function thawSegment<L extends Layout>(place: SegmentPlace, parts: ReadonlyMap<string, Lend>, { layout, limit, thaw }: Kind<L>): Segment<L> {
-  if (isSaved(place)) {
-    const [key, count, facts] = place
-    const lend = parts.get(key)
-    if (lend === undefined) return Segment.unread(layout, limit, { key, count, facts })
-    return Segment.packed(layout, limit, { key, count, facts }, () => lend((body) => thaw(unpackBody(body))))
-  }
-  if (typeof place !== 'string') return thaw(place)
-  const lend = parts.get(place)
-  if (lend === undefined) throw new Error(`the part ${place} of a snapshot is missing`)
-  const segment = lend((body) => thaw(unpackBody(body)))
-  segment.markSaved(place, segment.revision)
-  return segment
+  if (!isSaved(place)) return thaw(place)
+  const [key, count, facts] = place
+  const lend = parts.get(key)
+  if (lend === undefined) return Segment.unread(layout, limit, { key, count, facts })
+  return Segment.packed(layout, limit, { key, count, facts }, () => lend((body) => thaw(unpackBody(body))))
 }
 
 function unpackBody(bytes: Uint8Array): SegmentBody {

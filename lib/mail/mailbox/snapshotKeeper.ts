@@ -23,7 +23,7 @@ import { lendSealed, sealBytes, unseal } from './seal.ts'
 import type { Lend } from './seal.ts'
 import { listedSegments } from './segments.ts'
 import type { AnySegment } from './segments.ts'
-import { fillUnread, freezeState, partKeys, rowsName, savedRows, thawState, unexplainedKeys, unpackHead } from './snapshot.ts'
+import { fillUnread, freezeState, partKeys, rowsName, savedRows, thawState, unpackHead } from './snapshot.ts'
 import type { FrozenState } from './snapshot.ts'
 import type { AccountState } from './state.ts'
 
@@ -71,7 +71,7 @@ export class SnapshotKeeper {
     const head = unpackHead(await this.#read(headKey))
     const keys = partKeys(head)
     const parts = new Map<string, Lend>()
-    await inGroups(filing ? unexplainedKeys(head) : keys, async (key) => parts.set(key, lendSealed(await this.#readSealed(key))))
+    if (!filing) await inGroups(keys, async (key) => parts.set(key, lendSealed(await this.#readSealed(key))))
     this.#keys = new Set([headKey, ...keys])
     return thawState(head, parts)
   }
@@ -166,7 +166,7 @@ export class SnapshotKeeper {
     const pointer = packr.pack([pointerVersion, frozen.sequence, headKey])
     const { committed } = await this.#deps.table.commit([{ put: pointerOf(this.#accountId), value: pointer, onlyIf: this.#pointer === undefined ? 'absent' : { equals: this.#pointer } }])
     if (!committed) return false
-    for (const part of frozen.parts) part.segment.markSaved(part.key, part.revision, part.facts)
+    for (const { segment, key, revision, facts } of frozen.parts) if (key !== undefined) segment.markSaved({ key, revision, facts })
     const old = [...this.#keys]
     this.#pointer = pointer
     this.#keys = new Set([headKey, ...head.keys])
@@ -181,7 +181,7 @@ export class SnapshotKeeper {
     this.#keys = new Set()
     const segments = [...listedSegments(state)]
     // What was never read has nowhere to be written from: it keeps its old key.
-    for (const { segment } of segments) if (segment.unread === undefined) segment.markSaved(undefined, 0)
+    for (const { segment } of segments) if (segment.unread === undefined) segment.markSaved()
     if (pointer === undefined) return
     const { headKey } = readPointer(pointer)
     const head = unpackHead(await this.#read(headKey))
@@ -189,7 +189,7 @@ export class SnapshotKeeper {
     for (const { list, segment, facts } of segments) {
       const known = segment.outline ?? facts()
       const key = saved.get(rowsName(list, segment.count, known))
-      if (key !== undefined) segment.markSaved(key, segment.revision, known)
+      if (key !== undefined) segment.markSaved({ key, revision: segment.revision, facts: known })
     }
     this.#keys = new Set([headKey, ...partKeys(head)])
   }

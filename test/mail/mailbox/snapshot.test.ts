@@ -4,6 +4,7 @@ import { pack } from 'msgpackr'
 import { changeFlags } from '#lib/mail/mailbox/flags.ts'
 import { loadAccount } from '#lib/mail/mailbox/load.ts'
 import { partitionOf, snapshotPrefix, snapshotSort } from '#lib/mail/mailbox/logKeys.ts'
+import { sealBytes } from '#lib/mail/mailbox/seal.ts'
 import type { AccountMail } from '#lib/mail/mailbox/store.ts'
 import { cloneOf, describeState, fileText, inboxOf, makeLarge, makeSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
@@ -49,6 +50,7 @@ test('without its snapshots an account is what it was', async () => {
 })
 
 test('a snapshot that lacks a blob, has a damaged one, or is of another version is passed over, said so and replaced', async () => {
+  const later = Buffer.from(await sealBytes(pack([4, 1])))
   const damages: ((setting: Setting) => void)[] = [
     (setting) => setting.engine.kept.delete(partsOf(setting)[0] ?? ''),
     (setting) => partsOf(setting).forEach((key) => setting.engine.kept.delete(key)),
@@ -59,7 +61,7 @@ test('a snapshot that lacks a blob, has a damaged one, or is of another version 
     }),
     (setting) => rowsOf(setting).set(snapshotSort, pack([2, 1, 'x'])),
     (setting) => rowsOf(setting).set(snapshotSort, Buffer.from('no pointer')),
-    (setting) => setting.engine.kept.forEach((blob, key) => key.endsWith('-head') && setting.engine.kept.set(key, { ...blob, bytes: Buffer.concat([Buffer.from([0]), pack([9, 1])]) })),
+    (setting) => setting.engine.kept.forEach((blob, key) => key.endsWith('-head') && setting.engine.kept.set(key, { ...blob, bytes: later })),
   ]
   for (const [at, damage] of damages.entries()) {
     const { setting, wanted } = await snapshotted()

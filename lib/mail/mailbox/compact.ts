@@ -21,6 +21,7 @@
  * - what is lost, and said so: flags as they were at a time before `last` (asOf.ts), and events of those changes (lib/mail/events).
  *   Entries that a webhook has not been told of are not old enough, whatever their age.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import { Packr } from 'msgpackr'
 import type { MailDeps } from './accountLog.ts'
 import { portLimits } from '#lib/engine/ports.ts'
@@ -132,6 +133,8 @@ async function settleStretch(account: AccountMail, before: AccountState, { since
   const base = cloneState(before)
   for await (const { sequence, entry } of readEntries(table, accountId, base.sequence + 1, since)) applyEntry(base, sequence, entry)
   const state = cloneState(base)
+  // Of a million messages each takes a tenth of a second.
+  await turn()
   const marked = cloneState(base)
   let replaced: { readonly entry: Entry; readonly value: Uint8Array } | undefined
   for await (const row of readRows(table, accountId, base.sequence + 1, last + 1)) {

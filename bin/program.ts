@@ -1,5 +1,6 @@
 /** The command `pennypost` and its words; docs/commands.md is generated from this tree. */
 import { Command } from 'commander'
+import project from '../package.json' with { type: 'json' }
 import { addAliasCommands } from './commands/alias.ts'
 import { addAppPasswordCommands } from './commands/appPassword.ts'
 import { addConfigCommands } from './commands/config.ts'
@@ -16,6 +17,7 @@ import { addUserCommands } from './commands/user.ts'
 export function makeProgram(): Command {
   const program = new Command('pennypost')
     .description('A whole mail system for a domain: SMTP in and out, queue, IMAP and POP3, on one machine or in AWS.')
+    .version(project.version, '--version', 'print the version')
     .option('--aws', 'work on a deployment in AWS, with the credentials and region of the environment (AWS_PROFILE, AWS_REGION)')
     .option('--stack <name>', 'the name of the deployment; default: pennypost')
     .configureHelp({ showGlobalOptions: true })

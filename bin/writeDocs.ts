@@ -54,7 +54,7 @@ function commandsPage(): string {
     '',
     'Every command takes:',
     '',
-    ...optionTable([...common, ...program.options]),
+    ...optionTable([...common, ...program.options.filter(({ flags }) => flags !== '--version')]),
     '',
   ]
   return [...intro, ...all.flatMap(({ command, path }) => commandSection(command, path, common))].join('\n')

@@ -22,6 +22,21 @@ describe('the command starts', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
   const config = () => spawnSync(process.execPath, [join(folder, 'bin/pennypost.ts'), 'config', 'show', '--json', '--data', join(folder, 'data')], { encoding: 'utf8' })
 
+  it('on its own Node, whichever one stands first in PATH, and from anywhere', () => {
+    const commands = join(folder, 'node_modules/.bin')
+    mkdirSync(commands)
+    symlinkSync(process.execPath, join(commands, 'node'))
+    assert.equal(spawnSync(process.execPath, [join(folder, 'bin/link.mjs')]).status, 0)
+    symlinkSync(join(commands, 'pennypost'), join(folder, 'elsewhere'))
+    const other = join(folder, 'node')
+    writeFileSync(other, '#!/bin/sh\nexit 9\n', { mode: 0o755 })
+    const ran = spawnSync(join(folder, 'elsewhere'), ['config', 'show', '--json', '--data', join(folder, 'data')], { encoding: 'utf8', cwd: tmpdir(), env: { PATH: `${folder}:/usr/bin:/bin` } })
+    assert.deepEqual([ran.status, ran.stderr], [0, ''])
+    assert.ok(ran.stdout.includes('server.listen'))
+    assert.match(spawnSync(join(folder, 'elsewhere'), ['--version'], { encoding: 'utf8' }).stdout, /^\d+\.\d+\.\d+\n$/)
+    rmSync(join(folder, 'node_modules/.cache'), { recursive: true })
+  })
+
   it('where what Node compiled cannot be kept', () => {
     writeFileSync(join(folder, 'node_modules/.cache'), '')
     const ran = config()

@@ -19,7 +19,7 @@ async function addAlias(address: string, targets: readonly string[], options: Pl
     return { alias: made, astray: found.filter(({ kind }) => kind === 'unknown').map(({ target }) => showAddress(target)) }
   })
   // Not refused: aliases and users are made in any order.
-  const warning = astray.length === 0 ? '' : `; nobody is here under ${astray.join(', ')} yet: mail to it is accepted and then bounced or discarded`
+  const warning = astray.length === 0 ? '' : `; nobody is here under ${astray.join(', ')} yet, so no mail gets there`
   say(outputOf(options), `${showAddress(alias.address)} leads to ${alias.targets.map(showAddress).join(', ')}${warning}`, alias)
 }
 

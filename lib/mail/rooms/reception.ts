@@ -8,6 +8,7 @@ import { submitMessage } from '#lib/mail/outbound/submit.ts'
 import type { SubmittedMessage } from '#lib/mail/outbound/submit.ts'
 import type { Resolution } from '#lib/mail/rules/expand.ts'
 import { postmasterAddress } from '#lib/mail/rules/postmaster.ts'
+import { reachesSomebody } from '#lib/mail/rules/reach.ts'
 import type { SharedDeps } from './shared.ts'
 
 export interface Reception {
@@ -26,7 +27,8 @@ export function openReception(shared: SharedDeps): Reception {
     authenticator: new Authenticator({ ...shared, settings: shared.config.accounts, tokens: makeTokenCheck({ ...shared, settings: shared.config.oauth, fetch }) }),
     resolveRecipient: async (address) => {
       const found = await shared.resolve(address)
-      return found.kind === 'loop' ? { kind: 'unknown' } : found
+      if (found.kind === 'loop' || (found.kind === 'alias' && !(await reachesSomebody(found.targets, shared.resolve)))) return { kind: 'unknown' }
+      return found
     },
     postmaster: () => postmasterAddress({ ...shared, named: shared.config.smtp.postmaster }),
     accept: (message) => acceptMessage({ ...shared, judge }, message),

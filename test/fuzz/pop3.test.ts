@@ -6,7 +6,8 @@ import { parseCommand } from '#lib/formats/pop3/command.ts'
 import { BadCommand } from '#lib/formats/pop3/refusal.ts'
 import { parsePlain } from '#lib/formats/sasl/plain.ts'
 import { parseClientFinal, parseClientFirst } from '#lib/formats/sasl/scram.ts'
-import { converse, login, openStage } from '#test/serve/pop3/stage.ts'
+import { converse } from '#test/serve/converse.ts'
+import { login, openStage } from '#test/serve/pop3/stage.ts'
 
 const quiet = { failuresPerAddress: 0, failuresPerAccount: 0 }
 const stage = await openStage({ accounts: quiet, pop3: { maxBadCommands: 1000, maxAuthFailures: 1000, maxLineBytes: 300 } })

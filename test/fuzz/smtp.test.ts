@@ -4,7 +4,8 @@ import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { parseCommand } from '#lib/formats/smtp/command.ts'
 import { SmtpRefusal } from '#lib/formats/smtp/reply.ts'
-import { converse, openStage } from '#test/serve/smtp/stage.ts'
+import { converse } from '#test/serve/converse.ts'
+import { openStage } from '#test/serve/smtp/stage.ts'
 
 const stage = await openStage({ smtp: { maxBadCommands: 1000, maxMessageBytes: 5000, idleTimeoutMs: 2000, dataTimeoutMs: 2000 } })
 const submission = await openStage({ role: 'submission', deps: { allowInsecureLogin: 'loopback' }, submission: { maxAuthFailures: 100 } })

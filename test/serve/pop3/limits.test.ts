@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { after, test } from 'node:test'
 import { systemClock } from '#lib/base/clock.ts'
-import { Client, converse, login, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { Client, login, openStage } from './stage.ts'
 import type { Stage, StageOptions } from './stage.ts'
 
 const stages: Stage[] = []

@@ -5,7 +5,8 @@ import { systemClock } from '#lib/base/clock.ts'
 import { EngineUnavailableError } from '#lib/engine/ports.ts'
 import type { Account } from '#lib/mail/accounts/account.ts'
 import { expungeMessages } from '#lib/mail/mailbox/expunge.ts'
-import { Client, converse, login, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { Client, login, openStage } from './stage.ts'
 
 const stage = await openStage()
 after(() => stage.stop(0))

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { converse, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { openStage } from './stage.ts'
 
 const stage = await openStage({ smtp: { maxLineBytes: 2000, maxCommandBytes: 200 } })
 after(() => stage.stop(0))

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { codes, converse, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { codes, openStage } from './stage.ts'
 
 const corpus = fileURLToPath(new URL('../../../../shared/corpus/', import.meta.url))
 const files = existsSync(corpus) ? globSync('**/*.eml', { cwd: corpus }).sort().slice(0, 300) : []

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
-import { codes, converse, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { codes, openStage } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const mx = await openStage({ deps: { proxyTrusted: ['127.0.0.1'] } })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { codes, converse, openStage } from './stage.ts'
+import { converse } from '../converse.ts'
+import { codes, openStage } from './stage.ts'
 
 const refusing = await openStage()
 const repairing = await openStage({ smtp: { bareLineEnds: 'repair' } })

@@ -117,22 +117,6 @@ export async function openStage({ smtp, submission, deps, ...options }: StageOpt
   return { ...listener, taken, events, metrics, connect: () => net.connect(listener.port, '127.0.0.1') }
 }
 
-/** Sends the octets (latin-1) in the given pieces and resolves with all the server says until it closes. */
-export async function converse(stage: Stage, pieces: readonly string[], pauseMs = 0): Promise<string> {
-  const socket = stage.connect()
-  let heard = ''
-  socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')))
-  socket.on('error', () => undefined)
-  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
-  for (const piece of pieces) {
-    socket.write(piece, 'latin1')
-    if (pauseMs > 0) await systemClock.sleep(pauseMs)
-    else await new Promise(setImmediate)
-  }
-  await closed
-  return heard
-}
-
 /** The codes of a conversation's replies, one word: `220 250 354`. */
 export function codes(heard: string): string {
   return [...heard.matchAll(/^(\d{3}) /gm)].map((match) => match[1]).join(' ')

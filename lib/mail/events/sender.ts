@@ -8,6 +8,8 @@
  * after the answer only; nothing here is waited for by whoever files mail; among all processes of one engine one sends to
  * a webhook; memory is bounded by `events.atOnce` batches.
  */
+import { runInBackground } from '#lib/base/background.ts'
+import type { Background } from '#lib/base/background.ts'
 import type { Clock } from '#lib/base/clock.ts'
 import { errorFields } from '#lib/base/log.ts'
 import type { Log } from '#lib/base/log.ts'
@@ -40,15 +42,8 @@ const entriesTogether = 2000
 const batchesInTurn = 20
 
 /** `stop` resolves when the requests in hand are answered, which `events.timeoutMs` bounds. */
-export function startSender(deps: SenderDeps, webhook: Webhook): { stop(): Promise<void> } {
-  const end = new AbortController()
-  const running = new Sender(deps, webhook).run(end.signal)
-  return {
-    stop: async () => {
-      end.abort()
-      await running
-    },
-  }
+export function startSender(deps: SenderDeps, webhook: Webhook): Background {
+  return runInBackground((signal) => new Sender(deps, webhook).run(signal))
 }
 
 class Sender {

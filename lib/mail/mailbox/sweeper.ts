@@ -1,6 +1,8 @@
 /**
  * Sweeps every account now and then, in the background of a server. Several servers may do so: accounts are taken in turns.
  */
+import { runInBackground } from '#lib/base/background.ts'
+import type { Background } from '#lib/base/background.ts'
 import { errorFields } from '#lib/base/log.ts'
 import type { MailDeps } from './accountLog.ts'
 import type { MailStore } from './store.ts'
@@ -19,15 +21,8 @@ export interface SweeperDeps extends Pick<MailDeps, 'table' | 'clock' | 'log' | 
 const looks = 24
 
 /** Begins at once. `stop` resolves when the slice in hand is done; call it before the store is closed. */
-export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
-  const end = new AbortController()
-  const running = run(deps, end.signal)
-  return {
-    stop: async () => {
-      end.abort()
-      await running
-    },
-  }
+export function startSweeper(deps: SweeperDeps): Background {
+  return runInBackground((signal) => run(deps, signal))
 }
 
 async function run(deps: SweeperDeps, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,8 @@
  * dead ones keep theirs); the queues are read twice with a pause, so that a note on its way from one to the other is seen.
  * Only for an engine whose `list` shows every note.
  */
+import { runInBackground } from '#lib/base/background.ts'
+import type { Background } from '#lib/base/background.ts'
 import type { Clock } from '#lib/base/clock.ts'
 import { errorFields } from '#lib/base/log.ts'
 import type { Log } from '#lib/base/log.ts'
@@ -29,15 +31,8 @@ const everyMs = 24 * 3600 * 1000
 const firstMs = 10 * 60 * 1000
 
 /** `stop` resolves when what is in hand is done. */
-export function startTransitSweep(deps: TransitSweepDeps): { stop(): Promise<void> } {
-  const end = new AbortController()
-  const running = run(deps, end.signal)
-  return {
-    stop: async () => {
-      end.abort()
-      await running
-    },
-  }
+export function startTransitSweep(deps: TransitSweepDeps): Background {
+  return runInBackground((signal) => run(deps, signal))
 }
 
 async function run(deps: TransitSweepDeps, signal: AbortSignal): Promise<void> {
